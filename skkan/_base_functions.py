@@ -1,0 +1,56 @@
+"""Base functions: the fixed function that an edge may add to its spline."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BaseFunction:
+    """A fixed univariate function of the grid coordinate, with its derivatives.
+
+    Attributes
+    ----------
+    name : str
+        Name by which the estimators know it.
+    value, slope, curvature : callable
+        The function and its first and second derivative, elementwise.
+    """
+
+    name: str
+    value: Callable[[FloatArray], FloatArray]
+    slope: Callable[[FloatArray], FloatArray]
+    curvature: Callable[[FloatArray], FloatArray]
+
+
+def _silu_slope(u: FloatArray) -> FloatArray:
+    s = expit(u)
+    return s * (1.0 + u * (1.0 - s))
+
+
+def _silu_curvature(u: FloatArray) -> FloatArray:
+    s = expit(u)
+    return s * (1.0 - s) * (2.0 + u * (1.0 - 2.0 * s))
+
+
+def _tanh_slope(u: FloatArray) -> FloatArray:
+    return 1.0 - np.tanh(u) ** 2
+
+
+def _tanh_curvature(u: FloatArray) -> FloatArray:
+    t = np.tanh(u)
+    return -2.0 * t * (1.0 - t**2)
+
+
+BASE_FUNCTIONS: dict[str, BaseFunction | None] = {
+    "zero": None,
+    "identity": BaseFunction("identity", np.array, np.ones_like, np.zeros_like),
+    "silu": BaseFunction("silu", lambda u: u * expit(u), _silu_slope, _silu_curvature),
+    "tanh": BaseFunction("tanh", np.tanh, _tanh_slope, _tanh_curvature),
+    "sin": BaseFunction("sin", np.sin, np.cos, lambda u: -np.sin(u)),
+}

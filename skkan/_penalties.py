@@ -1,0 +1,165 @@
+"""Regularisation of the edge functions.
+
+Every edge function splits into a constant, a straight line and the rest; the penalty
+
+    1/2 sum_e  rough_e * int phi_e''(u)^2 du  +  line_e * slope_e^2
+
+(``u``: grid coordinate) has a weight of its own for the rest ("rough") and for the line of every
+edge ``e``. Straight lines are free of the first part, so that a large weight makes an edge linear,
+and both together remove it.
+
+The roughness is the penalty on divided differences of neighbouring coefficients that is exact
+for the coefficients of the second derivative on any knots.
+
+References
+----------
+P. Eilers and B. Marx, "Flexible smoothing with B-splines and penalties", Statistical Science 1996.
+Z. Li and J. Cao, "General P-splines for non-uniform B-splines", arXiv:2201.06808.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._layer import Layer
+from skkan._network import Network
+
+FloatArray = NDArray[np.float64]
+
+GROUPS = ("rough", "line")
+
+
+@dataclass
+class LayerPenalty:
+    """Quadratic forms of one layer; a form ``S`` of node ``i`` serves all edges that leave it.
+
+    Attributes
+    ----------
+    forms : dict of str to ndarray of shape (n_in, n_features, n_features)
+        ``"rough"`` and ``"line"``: their ranges are orthogonal.
+    ranks : dict of str to int
+        Ranks of the forms.
+    constant : ndarray of shape (n_features,)
+        Takes the constant part of an edge function from its coefficients.
+    weights : dict of str to ndarray of shape (n_in, n_out)
+        Weight of every form on every edge.
+    """
+
+    forms: dict[str, FloatArray]
+    ranks: dict[str, int]
+    constant: FloatArray
+    weights: dict[str, FloatArray]
+
+    @classmethod
+    def of(cls, layer: Layer, rough: float, line: float) -> "LayerPenalty":
+        """Build the forms of `layer` and give all edges the same weights."""
+        grid = layer.grid
+        n_splines, n_features = grid.n_splines, layer.n_features
+        half = layer.half_span[:, None, None]
+        second = grid.difference_operators()[1] * half**2
+        sites = layer.coordinate(grid.greville().T).T
+        spans = np.diff(sites, axis=1)
+        spacing = 0.5 * (spans[:, 1:] + spans[:, :-1])
+        centred = sites - sites.mean(axis=1, keepdims=True)
+        slope = centred / (centred**2).sum(axis=1, keepdims=True)
+        forms = {name: np.zeros((layer.n_in, n_features, n_features)) for name in GROUPS}
+        forms["rough"][:, :n_splines, :n_splines] = second.transpose(0, 2, 1) @ (
+            spacing[:, :, None] * second
+        )
+        forms["line"][:, :n_splines, :n_splines] = slope[:, :, None] * slope[:, None, :]
+        ranks = {"rough": n_splines - 2, "line": 1}
+        if layer.base is not None:
+            u = np.linspace(-1.0, 1.0, 101)
+            bend = 2.0 * float((layer.base.curvature(u) ** 2).mean())
+            group = "rough" if bend > 0.0 else "line"
+            forms[group][:, -1, -1] = max(bend, 1.0 if bend == 0.0 else 0.0)
+            ranks[group] += 1
+        constant = np.zeros(n_features)
+        constant[:n_splines] = 1.0 / n_splines
+        edges = (layer.n_in, layer.n_out)
+        weights = {"rough": np.full(edges, rough), "line": np.full(edges, line)}
+        return cls(forms, ranks, constant, weights)
+
+    def energies(self, coef: FloatArray) -> dict[str, FloatArray]:
+        """Return ``c' S c`` of every form and edge, arrays of shape (n_in, n_out)."""
+        return {name: (coef * (form @ coef)).sum(axis=1) for name, form in self.forms.items()}
+
+    def blocks(self) -> FloatArray:
+        """Return the weighted sum of the forms, shape (n_in, n_out, n_features, n_features)."""
+        total = np.zeros((1, 1, 1, 1))
+        for name, form in self.forms.items():
+            total = total + self.weights[name][:, :, None, None] * form[:, None]
+        return total
+
+
+class Penalty:
+    """The penalty of a whole network.
+
+    The constants of the edges that enter one node can be traded against each other without any
+    change of the network, and so can those of all outputs under a softmax. A quadratic term on
+    exactly these differences makes the parameters unique and costs no bias.
+
+    Parameters
+    ----------
+    network : Network
+        Gives grids and shapes.
+    rough, line : float
+        Weights of all edges.
+    softmax : bool, default=False
+        Whether a constant added to all outputs changes nothing.
+    """
+
+    gauge_weight = 1e-2
+
+    def __init__(self, network: Network, rough: float, line: float, softmax: bool = False) -> None:
+        self.layers = [LayerPenalty.of(layer, rough, line) for layer in network.layers]
+        self.softmax = softmax
+
+    def _gauges(self, depth: int, n_in: int, n_out: int) -> FloatArray:
+        """Quadratic form on the edges' constants, as a matrix over (n_in, n_out) pairs."""
+        within = np.kron(np.eye(n_in) - 1.0 / n_in, np.eye(n_out))
+        if self.softmax and depth == len(self.layers) - 1:
+            within += np.full((n_in * n_out, n_in * n_out), 1.0 / (n_in * n_out))
+        return self.gauge_weight * within
+
+    def _gauge_gradient(self, depth: int, constants: FloatArray) -> FloatArray:
+        """Return the product of :meth:`_gauges` with `constants`, shape (n_in, n_out)."""
+        product = constants - constants.mean(axis=0)
+        if self.softmax and depth == len(self.layers) - 1:
+            product = product + constants.mean()
+        return self.gauge_weight * product
+
+    def value_and_gradient(
+        self, network: Network, parameters: FloatArray
+    ) -> tuple[float, FloatArray]:
+        """Return the penalty and its gradient."""
+        value, parts = 0.0, []
+        for depth, (layer, coef) in enumerate(
+            zip(self.layers, network.split(parameters), strict=True)
+        ):
+            gradient = np.zeros_like(coef)
+            for name, form in layer.forms.items():
+                gradient += layer.weights[name][:, None, :] * (form @ coef)
+            constants = np.einsum("imj,m->ij", coef, layer.constant)
+            pull = self._gauge_gradient(depth, constants)
+            gradient += layer.constant[:, None] * pull[:, None, :]
+            value += 0.5 * float((gradient * coef).sum())
+            parts.append(gradient.ravel())
+        return value, np.concatenate(parts)
+
+    def add_hessian(self, network: Network, matrix: FloatArray) -> None:
+        """Add the penalty's matrix to `matrix`, shape (n_parameters, n_parameters), in place."""
+        start = 0
+        for depth, (layer, own) in enumerate(zip(network.layers, self.layers, strict=True)):
+            n_in, m, n_out = layer.coef.shape
+            stop = start + layer.coef.size
+            block = matrix[start:stop, start:stop].reshape(n_in, m, n_out, n_in, m, n_out)
+            np.einsum("imjinj->ijmn", block)[...] += own.blocks()
+            gauge = self._gauges(depth, n_in, n_out).reshape(n_in, n_out, n_in, n_out)
+            outer = own.constant[:, None] * own.constant
+            used = slice(0, np.count_nonzero(own.constant))
+            block[:, used, :, :, used, :] += np.einsum(
+                "ijkl,mn->imjknl", gauge, outer[used, used]
+            )
+            start = stop

@@ -1,0 +1,31 @@
+"""What every solver returns."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass
+class SolverResult:
+    """Outcome of a solver.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        Best point found.
+    value : float
+        Objective there.
+    n_iter : int
+        Iterations used.
+    converged : bool
+        Whether the tolerance, and not the limit of iterations, ended the run.
+    history : list of float
+        Objective after every iteration.
+    """
+
+    parameters: NDArray[np.float64]
+    value: float
+    n_iter: int
+    converged: bool
+    history: list[float] = field(default_factory=list)
