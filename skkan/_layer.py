@@ -107,8 +107,9 @@ class Layer:
                 before = self.base.value(self.coordinate(sites))
                 self.grid = grid
                 after = self.base.value(self.coordinate(sites))
-                gap = np.linalg.pinv(grid.dense(sites).transpose(1, 0, 2)) @ (
-                    (before - after).T[:, :, None]
+                gap = (
+                    np.linalg.pinv(grid.dense(sites).transpose(1, 0, 2))
+                    @ ((before - after).T[:, :, None])
                 )
                 new = new + gap * self.coef[:, -1:]
             new = np.concatenate([new, self.coef[:, -1:]], axis=1)

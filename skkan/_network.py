@@ -80,9 +80,7 @@ class Network:
     def copy(self) -> "Network":
         """Return an independent copy (grids are never changed in place and are shared)."""
         clone = copy.copy(self)
-        clone.layers = [
-            Layer(layer.grid, layer.coef.copy(), layer.base) for layer in self.layers
-        ]
+        clone.layers = [Layer(layer.grid, layer.coef.copy(), layer.base) for layer in self.layers]
         return clone
 
     def split(self, parameters: FloatArray) -> Iterator[FloatArray]:

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from skkan._data import TrainingData
 from skkan._losses import Loss
-from skkan._network import Network
+from skkan._network import Network, Trace
 from skkan._penalties import Penalty
 
 FloatArray = NDArray[np.float64]
@@ -19,43 +20,48 @@ class Objective:
     ----------
     network : Network
         Architecture and grids; its coefficients are not used.
-    inputs : ndarray of shape (n_samples, n_inputs)
-        Scaled inputs.
-    target : ndarray of shape (n_samples, n_outputs)
-        Scaled targets, or class memberships.
-    weight : ndarray of shape (n_samples,)
-        Weights of the samples; they sum to 1.
+    data : TrainingData
+        Scaled samples.
     loss : Loss
         Data fit.
     penalty : Penalty
         Regularisation, on the same grids.
+    first_features : ndarray, optional
+        Features of the first layer at the inputs, if known; they depend on its grid alone.
     """
 
     def __init__(
         self,
         network: Network,
-        inputs: FloatArray,
-        target: FloatArray,
-        weight: FloatArray,
+        data: TrainingData,
         loss: Loss,
         penalty: Penalty,
+        first_features: FloatArray | None = None,
     ) -> None:
         self.network = network.copy()
-        self.inputs = inputs
-        self.target = target
-        self.weight = weight
+        self.data = data
         self.loss = loss
         self.penalty = penalty
-        self._features = network.layers[0].features(inputs)
+        if first_features is None:
+            first_features = network.layers[0].features(data.inputs)
+        self.first_features = first_features
+
+    def _blocks(self, bytes_per_row: int) -> list[slice]:
+        rows = max(1, BLOCK_BYTES // bytes_per_row)
+        n_samples = len(self.data.inputs)
+        return [slice(start, start + rows) for start in range(0, n_samples, rows)]
+
+    def _trace(self, part: slice) -> Trace:
+        return self.network.trace(self.data.inputs[part], self.first_features[part])
 
     def data_value(self, parameters: FloatArray) -> float:
         """Return the mean loss alone."""
         network = self.network
         network.set_parameters(parameters)
-        out = network.layers[0].outputs(self._features)
+        out = network.layers[0].outputs(self.first_features)
         for layer in network.layers[1:]:
             out = layer.outputs(layer.features(out))
-        return self.loss.value(out, self.target, self.weight)
+        return self.loss.value(out, self.data.target, self.data.weight)
 
     def value(self, parameters: FloatArray) -> float:
         """Return the objective."""
@@ -65,13 +71,13 @@ class Objective:
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return the objective and its gradient."""
-        network = self.network
+        network, data = self.network, self.data
         network.set_parameters(parameters)
-        trace = network.trace(self.inputs, self._features)
+        trace = self._trace(slice(None))
         out = trace.nodes[-1]
         value, gradient = self.penalty.value_and_gradient(network, parameters)
-        value += self.loss.value(out, self.target, self.weight)
-        residual = self.loss.gradient(out, self.target, self.weight)
+        value += self.loss.value(out, data.target, data.weight)
+        residual = self.loss.gradient(out, data.target, data.weight)
         return value, gradient + network.gradient(trace, residual)
 
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
@@ -79,23 +85,46 @@ class Objective:
 
         The Jacobian is built and used up in row blocks; it is never held as a whole.
         """
-        network = self.network
+        network, data = self.network, self.data
         network.set_parameters(parameters)
         n_parameters = network.n_parameters
         value, gradient = self.penalty.value_and_gradient(network, parameters)
         matrix = np.zeros((n_parameters, n_parameters))
-        rows = max(1, BLOCK_BYTES // (8 * n_parameters * self.target.shape[1]))
-        for start in range(0, len(self.inputs), rows):
-            part = slice(start, start + rows)
-            trace = network.trace(self.inputs[part], self._features[part])
-            out, target, weight = trace.nodes[-1], self.target[part], self.weight[part]
+        for part in self._blocks(8 * n_parameters * data.target.shape[1]):
+            trace = self._trace(part)
+            out, target, weight = trace.nodes[-1], data.target[part], data.weight[part]
             value += self.loss.value(out, target, weight)
             gradient += network.gradient(trace, self.loss.gradient(out, target, weight))
             jacobian = network.jacobian(trace, self.loss.curvature_factor(out, weight))
             matrix += jacobian.T @ jacobian
         return value, gradient, matrix
 
-    def hidden_nodes(self, parameters: FloatArray) -> list[FloatArray]:
-        """Return the inputs of the second and all later layers on the data."""
-        self.network.set_parameters(parameters)
-        return self.network.trace(self.inputs, self._features).nodes[1:-1]
+    def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return the blocks of the Gauss-Newton matrix of the loss that belong to one node.
+
+        Couplings of edges that lead to different nodes are left out, which costs a fraction of
+        the whole matrix.
+
+        Returns
+        -------
+        blocks : list of ndarray of shape (n_out, n_in * n_features, n_in * n_features)
+            For every layer, the matrices over the coefficients of all edges into each node.
+        """
+        network, data = self.network, self.data
+        network.set_parameters(parameters)
+        widths = [layer.n_in * layer.n_features for layer in network.layers]
+        blocks = [
+            np.zeros((layer.n_out, width, width))
+            for layer, width in zip(network.layers, widths, strict=True)
+        ]
+        for part in self._blocks(16 * sum(widths)):
+            trace = self._trace(part)
+            factor = self.loss.curvature_factor(trace.nodes[-1], data.weight[part])
+            for depth in reversed(range(len(blocks))):
+                roots = np.sqrt((factor**2).sum(axis=2))
+                for node, block in enumerate(blocks[depth]):
+                    scaled = trace.features[depth] * roots[:, node, None]
+                    block += scaled.T @ scaled
+                if depth:
+                    factor = trace.slopes[depth - 1] @ factor
+        return blocks

@@ -17,6 +17,7 @@ P. Eilers and B. Marx, "Flexible smoothing with B-splines and penalties", Statis
 Z. Li and J. Cao, "General P-splines for non-uniform B-splines", arXiv:2201.06808.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ from skkan._network import Network
 FloatArray = NDArray[np.float64]
 
 GROUPS = ("rough", "line")
+LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-15, 1e3
 
 
 @dataclass
@@ -148,6 +150,43 @@ class Penalty:
             parts.append(gradient.ravel())
         return value, np.concatenate(parts)
 
+    def carried_to(self, network: Network, shrink: Sequence[FloatArray]) -> "Penalty":
+        """Return the same penalty for other grids of the same network.
+
+        Parameters
+        ----------
+        network : Network
+            Gives the grids.
+        shrink : sequence of ndarray of shape (n_out,)
+            By what the edges of every layer have been divided; a weight grows by its square, and
+            the value of the penalty stays as it was.
+        """
+        moved = Penalty(network, 0.0, 0.0, self.softmax)
+        for new, old, factor in zip(moved.layers, self.layers, shrink, strict=True):
+            new.weights = {
+                name: np.clip(weight * factor**2, LOWEST_WEIGHT, HIGHEST_WEIGHT)
+                for name, weight in old.weights.items()
+            }
+        return moved
+
+    def node_blocks(self) -> list[FloatArray]:
+        """Return the blocks of the penalty's matrix that belong to one node.
+
+        As in ``Objective.node_curvatures``: for every layer an array of shape
+        (n_out, n_in * n_features, n_in * n_features).
+        """
+        blocks = []
+        for depth, own in enumerate(self.layers):
+            edges = own.blocks()
+            n_in, n_out, m, _ = edges.shape
+            gauge = self._gauges(depth, n_in, n_out).reshape(n_in, n_out, n_in, n_out)
+            within = np.einsum("ijkj->jik", gauge)
+            outer = own.constant[:, None] * own.constant
+            block = np.einsum("jik,mn->jimkn", within, outer)
+            np.einsum("jimin->jimn", block)[...] += edges.transpose(1, 0, 2, 3)
+            blocks.append(block.reshape(n_out, n_in * m, n_in * m))
+        return blocks
+
     def add_hessian(self, network: Network, matrix: FloatArray) -> None:
         """Add the penalty's matrix to `matrix`, shape (n_parameters, n_parameters), in place."""
         start = 0
@@ -159,7 +198,5 @@ class Penalty:
             gauge = self._gauges(depth, n_in, n_out).reshape(n_in, n_out, n_in, n_out)
             outer = own.constant[:, None] * own.constant
             used = slice(0, np.count_nonzero(own.constant))
-            block[:, used, :, :, used, :] += np.einsum(
-                "ijkl,mn->imjknl", gauge, outer[used, used]
-            )
+            block[:, used, :, :, used, :] += np.einsum("ijkl,mn->imjknl", gauge, outer[used, used])
             start = stop

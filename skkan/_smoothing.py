@@ -8,7 +8,7 @@ the weights ``alpha`` that maximise the marginal likelihood satisfy
 
 with ``A`` the Gauss-Newton matrix of the objective and ``gamma_k`` the effective degrees of
 freedom of group ``k`` (MacKay's fixed point, also the generalised Fellner-Schall step for
-penalties with orthogonal ranges). This is the neural network's "evidence", the linear mixed model's
+penalties with orthogonal ranges). This is the neural network's "evidence" and the mixed model's
 REML.
 
 References
@@ -22,69 +22,152 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, lapack
+from scipy.linalg import LinAlgError, cholesky, lapack
 
 from skkan._objective import Objective
+from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT
 
 FloatArray = NDArray[np.float64]
 
-LOWEST, HIGHEST = 1e-15, 1e3
+
+@dataclass(frozen=True)
+class Posterior:
+    """The Gauss-Newton model of an objective around one point.
+
+    Attributes
+    ----------
+    covariances : list of ndarray of shape (n_in, n_out, n_features, n_features)
+        For every layer and edge, its block of ``A^-1``.
+    log_det : float
+        Log-determinant of ``A``.
+    dof : float
+        Effective degrees of freedom, ``tr(A^-1 H)`` with the loss's part ``H`` of ``A``.
+    """
+
+    covariances: list[FloatArray]
+    log_det: float
+    dof: float
 
 
-@dataclass
-class SmoothingState:
+@dataclass(frozen=True)
+class Smoothing:
+    """What an update of the penalty weights found.
+
+    Attributes
+    ----------
+    noise : float
+        Variance of the residuals (1 for losses without a noise level).
+    dof : float
+        Effective degrees of freedom of the fit.
+    log_evidence : float
+        Log marginal likelihood, up to a constant of the data.
+    """
+
     noise: float
     dof: float
     log_evidence: float
 
 
-def update_smoothing(objective, parameters, n_total, per_edge=True, power=1.0):
-    value, gradient, H = objective.normal_equations(parameters)
-    data = objective.data_value(parameters)
-    A = H.copy()
-    objective.penalty.add_hessian(objective.network, A)
-    A[np.diag_indices_from(A)] += 1e-13 * A.diagonal().max()
-    L = cholesky(A, lower=True, check_finite=False)
-    logdet = 2 * np.log(np.diag(L)).sum()
-    inv, info = lapack.dpotri(L, lower=1)
-    inv = np.tril(inv) + np.tril(inv, -1).T
-    dof = float((inv * H).sum())
-    K = objective.target.shape[1]
-    if objective.loss.has_noise_level:
-        noise = 2 * data * n_total / max(n_total * K - dof, 0.1 * n_total*K)
-    else:
-        noise = 1.0
-    start = 0
-    gains = []
-    logev = -0.5 * logdet
-    pen = 0.0
-    for layer, own, coef in zip(objective.network.layers, objective.penalty.layers, objective.network.split(parameters)):
+def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
+    """Return the Gauss-Newton model with all couplings; costs ``n P^2``."""
+    loss_matrix = objective.normal_equations(parameters)[2]
+    matrix = loss_matrix.copy()
+    objective.penalty.add_hessian(objective.network, matrix)
+    inverse, log_det = _inverse(matrix)
+    covariances, start = [], 0
+    for layer in objective.network.layers:
         n_in, m, n_out = layer.coef.shape
         stop = start + layer.coef.size
-        blk = inv[start:stop, start:stop].reshape(n_in, m, n_out, n_in, m, n_out)
-        blk = np.einsum("imjinj->ijmn", blk)
-        energies = own.energies(coef)
-        for name, form in own.forms.items():
-            tr = np.einsum("ijmn,imn->ij", blk, form)
-            alpha = own.weights[name]
-            gamma = np.clip(own.ranks[name] - alpha * tr, 1e-6, None)
-            logev += 0.5 * own.ranks[name] * np.log(alpha).sum()
-            q = energies[name]
-            pen += (alpha * q).sum()
-            if not per_edge:
-                new = np.full_like(alpha, noise / n_total * gamma.sum() / max(q.sum(),1e-300))
-            else:
-                new = noise / n_total * gamma / np.maximum(q, 1e-300)
-            gains.append((own, name, np.clip(alpha * (new / alpha) ** power, LOWEST, HIGHEST), gamma))
+        block = inverse[start:stop, start:stop].reshape(n_in, m, n_out, n_in, m, n_out)
+        covariances.append(np.einsum("imjinj->ijmn", block))
         start = stop
-    P = len(parameters)
-    # logs: A here in units of mean loss; true precision = A * n/noise
-    nullity = P - sum((g[0].ranks[g[1]]) * g[3].size for g in gains)
-    logev += 0.5 * (P - nullity) * np.log(n_total / noise) - 0.5 * P * np.log(n_total / noise)
-    if objective.loss.has_noise_level:
-        logev += -data * n_total / noise - 0.5 * pen * n_total / noise - 0.5 * n_total * K * np.log(noise)
+    return Posterior(covariances, log_det, float((inverse * loss_matrix).sum()))
+
+
+def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
+    """Return the Gauss-Newton model without couplings between nodes."""
+    covariances, log_det, dof = [], 0.0, 0.0
+    losses = objective.node_curvatures(parameters)
+    penalties = objective.penalty.node_blocks()
+    for layer, loss, penalty in zip(objective.network.layers, losses, penalties, strict=True):
+        n_in, m, n_out = layer.coef.shape
+        covariance = np.empty((n_in, n_out, m, m))
+        for node in range(n_out):
+            inverse, part = _inverse(loss[node] + penalty[node])
+            log_det += part
+            dof += float((inverse * loss[node]).sum())
+            by_edge = inverse.reshape(n_in, m, n_in, m)
+            covariance[:, node] = np.einsum("imin->imn", by_edge)
+        covariances.append(covariance)
+    return Posterior(covariances, log_det, dof)
+
+
+def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
+    """Return inverse and log-determinant of a positive semidefinite matrix.
+
+    Rounding may leave directions that neither data nor penalty determine; a ridge at the level of
+    rounding stands for them.
+    """
+    ridge = 1e-13 * max(float(matrix.diagonal().max()), 1e-300)
+    for _ in range(8):
+        try:
+            factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True, check_finite=False)
+            break
+        except LinAlgError:
+            ridge *= 10.0
     else:
-        logev += -data * n_total - 0.5 * pen * n_total
-    for own, name, w, g in gains:
-        own.weights[name] = w
-    return SmoothingState(noise, dof, logev), [g[3] for g in gains]
+        raise LinAlgError("the Gauss-Newton matrix is not positive definite")
+    lower = lapack.dpotri(factor, lower=1)[0]
+    inverse = np.tril(lower) + np.tril(lower, -1).T
+    return inverse, 2.0 * float(np.log(factor.diagonal()).sum())
+
+
+def update_smoothing(
+    objective: Objective, parameters: FloatArray, posterior: Posterior, per_edge: bool
+) -> Smoothing:
+    """Give the penalty of `objective` the weights of one fixed-point step.
+
+    Parameters
+    ----------
+    objective : Objective
+        Its penalty's weights are changed in place.
+    parameters : ndarray of shape (n_parameters,)
+        A minimum of the objective, or close to one.
+    posterior : Posterior
+        The model around `parameters`.
+    per_edge : bool
+        Whether every edge has weights of its own, or all edges of a layer share them.
+    """
+    loss_value = objective.data_value(parameters)
+    n = objective.data.total
+    noise = 1.0
+    if objective.loss.has_noise_level:
+        size = n * objective.data.target.shape[1]
+        noise = 2.0 * loss_value * n / max(size - posterior.dof, 0.1 * size)
+        noise = max(noise, 1e-32)
+    network, penalty = objective.network, objective.penalty
+    energy_sum, prior_log_det, rank_sum = 0.0, 0.0, 0
+    layers = zip(penalty.layers, network.split(parameters), posterior.covariances, strict=True)
+    for own, coef, covariance in layers:
+        energies = own.energies(coef)
+        updated = {}
+        for name, form in own.forms.items():
+            rank, weight, energy = own.ranks[name], own.weights[name], energies[name]
+            trace = np.einsum("ijmn,imn->ij", covariance, form)
+            gamma = np.clip(rank - weight * trace, 1e-6, None)
+            energy_sum += float((weight * energy).sum())
+            prior_log_det += rank * float(np.log(weight).sum())
+            rank_sum += rank * weight.size
+            if not per_edge:
+                gamma, energy = gamma.sum(), energy.sum()
+            best = noise / n * gamma / np.maximum(energy, 1e-300)
+            updated[name] = np.clip(
+                np.broadcast_to(best, weight.shape), LOWEST_WEIGHT, HIGHEST_WEIGHT
+            ).copy()
+        own.weights = updated
+    log_evidence = 0.5 * (prior_log_det - posterior.log_det)
+    log_evidence -= (loss_value + 0.5 * energy_sum) * n / noise
+    if objective.loss.has_noise_level:
+        free = size - (len(parameters) - rank_sum)
+        log_evidence -= 0.5 * free * np.log(noise)
+    return Smoothing(noise, posterior.dof, log_evidence)

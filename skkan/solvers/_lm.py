@@ -29,7 +29,7 @@ def minimize_lm(
     parameters: FloatArray,
     max_iter: int,
     tol: float,
-    callback: Callable[[float, FloatArray], None] | None = None,
+    callback: Callable[[float, FloatArray], bool] | None = None,
     damping: float = 1e-3,
 ) -> SolverResult:
     """Minimise `objective` from `parameters`.
@@ -45,7 +45,8 @@ def minimize_lm(
     tol : float
         Stop when a full step is predicted to lower the objective by less than `tol` relatively.
     callback : callable, optional
-        Called with value and parameters after every accepted step.
+        Called with value and parameters after every accepted step; stops the run by returning
+        True.
     damping : float, default=1e-3
         First ``mu``.
     """
@@ -82,14 +83,12 @@ def minimize_lm(
             break
         value, gradient, matrix = _system(objective, parameters)
         history.append(value)
-        if callback is not None:
-            callback(value, parameters)
-    return SolverResult(parameters, value, len(history), converged, history)
+        if callback is not None and callback(value, parameters):
+            break
+    return SolverResult(parameters, value, len(history), converged, history, damping)
 
 
-def _system(
-    objective: Objective, parameters: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
+def _system(objective: Objective, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     value, gradient, matrix = objective.normal_equations(parameters)
     objective.penalty.add_hessian(objective.network, matrix)
     return value, gradient, matrix

@@ -22,6 +22,8 @@ class SolverResult:
         Whether the tolerance, and not the limit of iterations, ended the run.
     history : list of float
         Objective after every iteration.
+    damping : float
+        Last damping, where the solver has one, to go on from.
     """
 
     parameters: NDArray[np.float64]
@@ -29,3 +31,4 @@ class SolverResult:
     n_iter: int
     converged: bool
     history: list[float] = field(default_factory=list)
+    damping: float = 1e-3

@@ -1,0 +1,131 @@
+"""Where the grids lie: knots for the inputs, and hidden grids that follow their data."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._network import Network
+from skkan._splines import SplineGrid, uniform_breakpoints
+
+FloatArray = NDArray[np.float64]
+
+INPUT_MARGIN = 0.01
+HIDDEN_MARGIN = 0.05
+MAX_QUANTILE_SHARE = 0.98
+
+
+def weighted_quantiles(x: FloatArray, weight: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return quantiles of every column, a weight counting as that many repetitions.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_nodes)
+        Values.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    levels : ndarray of shape (n_levels,)
+        Levels in [0, 1].
+
+    Returns
+    -------
+    quantiles : ndarray of shape (n_nodes, n_levels)
+        Smallest values that a share of at least ``level`` of the weight does not exceed.
+    """
+    order = np.argsort(x, axis=0, kind="stable")
+    ordered = np.take_along_axis(x, order, axis=0)
+    share = np.cumsum(weight[order], axis=0) / weight.sum()
+    found = [np.searchsorted(column, levels - 1e-12) for column in share.T]
+    index = np.minimum(np.array(found), len(x) - 1)
+    return np.take_along_axis(ordered.T, index, axis=1)
+
+
+def breakpoints(
+    x: FloatArray, weight: FloatArray, limit: float, grid_size: int, quantile_share: float
+) -> FloatArray:
+    """Return the ends of the intervals from ``-limit`` to ``limit`` for every column of `x`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_nodes)
+        Values, in [-1, 1].
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    limit : float
+        Half the length of the grids.
+    grid_size : int
+        Number of intervals.
+    quantile_share : float
+        0 for equal intervals, 1 for intervals that hold equally many samples; in between the
+        breakpoints are averaged. A share of at most 0.98 is used, so that ties, binary and
+        constant columns never make an interval vanish.
+    """
+    ends = np.full(x.shape[1], limit)
+    uniform = uniform_breakpoints(-ends, ends, grid_size)
+    share = min(quantile_share, MAX_QUANTILE_SHARE)
+    if share == 0.0:
+        return uniform
+    quantiles = weighted_quantiles(x, weight, np.linspace(0.0, 1.0, grid_size + 1))
+    quantiles[:, 0], quantiles[:, -1] = -limit, limit
+    return (1.0 - share) * uniform + share * quantiles
+
+
+def refine_inputs(
+    network: Network,
+    inputs: FloatArray,
+    weight: FloatArray,
+    grid_size: int,
+    quantile_share: float,
+) -> None:
+    """Put the first layer on a new grid, keeping its edge functions as well as the grid allows."""
+    layer = network.layers[0]
+    ends = breakpoints(inputs, weight, 1.0 + INPUT_MARGIN, grid_size, quantile_share)
+    layer.regrid(SplineGrid(ends, layer.grid.degree))
+
+
+def follow_hidden_nodes(
+    network: Network,
+    inputs: FloatArray,
+    weight: FloatArray,
+    grid_size: int,
+    quantile_share: float,
+) -> list[FloatArray]:
+    """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
+
+    The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
+    laying the new grid over the range of the data may change an edge function.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    inputs : ndarray of shape (n_samples, n_inputs)
+        Scaled inputs.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    grid_size : int
+        Number of intervals of the new grids.
+    quantile_share : float
+        As for :func:`breakpoints`.
+
+    Returns
+    -------
+    shrink : list of ndarray
+        By what the outputs of every layer have been divided; ones for the last layer.
+    """
+    shrink = []
+    nodes = inputs
+    for layer, following in zip(network.layers[:-1], network.layers[1:], strict=True):
+        out = layer.outputs(layer.features(nodes))
+        low, high = out.min(axis=0), out.max(axis=0)
+        shift, half = 0.5 * (low + high), 0.5 * (high - low)
+        half = np.where(half > 1e-12 * (1.0 + np.abs(shift)), half, 1.0)
+        layer.coef[:, : layer.grid.n_splines] -= shift / layer.n_in
+        layer.coef /= half
+        nodes = (out - shift) / half
+        old = following.grid
+        following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
+        limit = 1.0 + HIDDEN_MARGIN
+        ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
+        following.regrid(SplineGrid(ends, old.degree))
+        shrink.append(half)
+    shrink.append(np.ones(network.layers[-1].n_out))
+    return shrink

@@ -1,0 +1,77 @@
+"""Random starting points of the training.
+
+No kind of start wins on every problem, so a race mixes them: every edge a random straight line with
+some curvature, a random parabola, a random cubic, or independent random coefficients.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._base_functions import BaseFunction
+from skkan._layer import Layer
+from skkan._network import Network
+from skkan._splines import SplineGrid
+
+FloatArray = NDArray[np.float64]
+
+KINDS = ("line", "rough", "parabola", "cubic")
+
+
+def random_network(
+    shape: Sequence[int],
+    first_breakpoints: FloatArray,
+    degree: int,
+    base: BaseFunction | None,
+    kind: str,
+    rng: np.random.Generator,
+) -> Network:
+    """Draw a network with unit input and output scaling.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Numbers of nodes from the inputs to the outputs.
+    first_breakpoints : ndarray of shape (n_inputs, grid_size + 1)
+        Grids of the inputs; those of the hidden nodes are uniform.
+    degree : int
+        Degree of the splines.
+    base : BaseFunction or None
+        Base function; its coefficients start at zero.
+    kind : {"line", "parabola", "cubic", "rough"}
+        How the edge functions are drawn.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
+    layers = []
+    uniform = np.linspace(-1.0, 1.0, first_breakpoints.shape[1])
+    for depth, (n_in, n_out) in enumerate(zip(shape[:-1], shape[1:], strict=True)):
+        ends = first_breakpoints if depth == 0 else np.tile(uniform, (n_in, 1))
+        grid = SplineGrid(ends, degree)
+        coef = _random_coefficients(grid, n_out, kind, rng)
+        if base is not None:
+            coef = np.concatenate([coef, np.zeros((n_in, 1, n_out))], axis=1)
+        layers.append(Layer(grid, coef, base))
+    zeros, ones = np.zeros, np.ones
+    return Network(layers, zeros(shape[0]), ones(shape[0]), zeros(shape[-1]), ones(shape[-1]))
+
+
+def _random_coefficients(
+    grid: SplineGrid, n_out: int, kind: str, rng: np.random.Generator
+) -> FloatArray:
+    """Return coefficients of shape (n_nodes, n_splines, n_out)."""
+    u = grid.greville()[:, :, None]
+    edges = (grid.n_nodes, 1, n_out)
+    noise = rng.normal(size=(grid.n_nodes, grid.n_splines, n_out))
+    if kind == "rough":
+        return noise
+    slope, bend, twist = (rng.normal(size=edges) for _ in range(3))
+    parabola, cubic = 1.5 * (u**2 - 1.0 / 3.0), 2.5 * (u**3 - 0.6 * u)
+    if kind == "line":
+        return slope * u + 0.3 * bend * parabola + 0.03 * noise
+    if kind == "parabola":
+        return slope * u + bend * parabola + 0.03 * noise
+    if kind == "cubic":
+        return slope * u + bend * parabola + twist * cubic + 0.03 * noise
+    raise ValueError(f"unknown kind of start {kind!r}; known are {KINDS}")

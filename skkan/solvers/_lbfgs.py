@@ -1,0 +1,128 @@
+"""L-BFGS on whitened parameters.
+
+B-spline coefficients are badly conditioned as parameters. For the coefficients ``c`` of all edges
+that lead to one node take the Gauss-Newton block ``A`` of the objective, with ``A = L L'``, and let
+the optimiser see ``z = L' c``: at the start the objective is then as round as a change of variables
+within nodes can make it.
+
+References
+----------
+R. Byrd, P. Lu, J. Nocedal and C. Zhu, "A limited memory algorithm for bound constrained
+optimization", SIAM J. Scientific Computing 1995 (through ``scipy.optimize.minimize``).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from skkan._objective import Objective
+from skkan.solvers._result import SolverResult
+
+FloatArray = NDArray[np.float64]
+
+RELATIVE_RIDGE = 1e-9
+
+
+class Whitening:
+    """The change of variables ``z = L' c`` of every node.
+
+    Parameters
+    ----------
+    objective : Objective
+        Gives the Gauss-Newton blocks of loss and penalty.
+    parameters : ndarray of shape (n_parameters,)
+        Where they are taken.
+    """
+
+    def __init__(self, objective: Objective, parameters: FloatArray) -> None:
+        self._network = objective.network
+        self._factors: list[FloatArray] = []
+        self._inverses: list[FloatArray] = []
+        losses = objective.node_curvatures(parameters)
+        for loss, penalty in zip(losses, objective.penalty.node_blocks(), strict=True):
+            matrix = loss + penalty
+            diagonal = np.arange(matrix.shape[1])
+            mean = matrix[:, diagonal, diagonal].mean(axis=1)
+            mean = np.maximum(mean, RELATIVE_RIDGE * mean.max())
+            matrix[:, diagonal, diagonal] += RELATIVE_RIDGE * mean[:, None]
+            factor = np.linalg.cholesky(matrix)
+            self._factors.append(factor)
+            self._inverses.append(np.linalg.inv(factor))
+
+    def _apply(self, maps: list[FloatArray], vector: FloatArray) -> FloatArray:
+        """Apply one matrix per node to the coefficients of the edges that lead to it."""
+        parts = []
+        for by_node, coef in zip(maps, self._network.split(vector), strict=True):
+            columns = coef.reshape(-1, coef.shape[2]).T[:, :, None]
+            parts.append((by_node @ columns)[:, :, 0].T.ravel())
+        return np.concatenate(parts)
+
+    def whiten(self, parameters: FloatArray) -> FloatArray:
+        """Return ``z`` of `parameters`."""
+        return self._apply([f.transpose(0, 2, 1) for f in self._factors], parameters)
+
+    def colour(self, z: FloatArray) -> FloatArray:
+        """Return the parameters of `z`."""
+        return self._apply([f.transpose(0, 2, 1) for f in self._inverses], z)
+
+    def pull_gradient(self, gradient: FloatArray) -> FloatArray:
+        """Return the gradient with respect to ``z`` of one with respect to the parameters."""
+        return self._apply(self._inverses, gradient)
+
+
+def minimize_lbfgs(
+    objective: Objective,
+    parameters: FloatArray,
+    max_iter: int,
+    tol: float,
+    callback: Callable[[float, FloatArray], bool] | None = None,
+) -> SolverResult:
+    """Minimise `objective` from `parameters`.
+
+    Parameters
+    ----------
+    objective : Objective
+        Gives value, gradient and the blocks for the whitening.
+    parameters : ndarray of shape (n_parameters,)
+        Starting point.
+    max_iter : int
+        Largest number of iterations.
+    tol : float
+        Stop when an iteration lowers the objective by less than `tol` relatively.
+    callback : callable, optional
+        Called with value and parameters after every iteration; stops the run by returning True.
+    """
+    whitening = Whitening(objective, parameters)
+    history: list[float] = []
+
+    def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = objective.value_and_gradient(whitening.colour(z))
+        return value, whitening.pull_gradient(gradient)
+
+    def after_iteration(intermediate_result):  # type: ignore[no-untyped-def]
+        value = float(intermediate_result.fun)
+        history.append(value)
+        if callback is not None and callback(value, whitening.colour(intermediate_result.x)):
+            raise StopIteration
+
+    result = minimize(
+        evaluate,
+        whitening.whiten(parameters),
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_iteration,
+        options={
+            "maxiter": max_iter,
+            "maxfun": 2 * max_iter + 20,
+            "maxcor": 20,
+            "ftol": tol,
+            "gtol": 1e-10,
+            "maxls": 30,
+        },
+    )
+    return SolverResult(
+        whitening.colour(result.x), float(result.fun), len(history), bool(result.success), history
+    )
