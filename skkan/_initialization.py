@@ -5,11 +5,13 @@ some curvature, a random parabola, a random cubic, or independent random coeffic
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skkan._base_functions import BaseFunction
+from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._network import Network
 from skkan._splines import SplineGrid
@@ -20,6 +22,7 @@ KINDS = ("line", "rough", "parabola", "cubic")
 
 
 def random_network(
+    scaling: Scaling,
     shape: Sequence[int],
     first_breakpoints: FloatArray,
     degree: int,
@@ -27,10 +30,12 @@ def random_network(
     kind: str,
     rng: np.random.Generator,
 ) -> Network:
-    """Draw a network with unit input and output scaling.
+    """Draw a network.
 
     Parameters
     ----------
+    scaling : Scaling
+        Of the data.
     shape : sequence of int
         Numbers of nodes from the inputs to the outputs.
     first_breakpoints : ndarray of shape (n_inputs, grid_size + 1)
@@ -46,15 +51,14 @@ def random_network(
     """
     layers = []
     uniform = np.linspace(-1.0, 1.0, first_breakpoints.shape[1])
-    for depth, (n_in, n_out) in enumerate(zip(shape[:-1], shape[1:], strict=True)):
+    for depth, (n_in, n_out) in enumerate(pairwise(shape)):
         ends = first_breakpoints if depth == 0 else np.tile(uniform, (n_in, 1))
         grid = SplineGrid(ends, degree)
         coef = _random_coefficients(grid, n_out, kind, rng)
         if base is not None:
             coef = np.concatenate([coef, np.zeros((n_in, 1, n_out))], axis=1)
         layers.append(Layer(grid, coef, base))
-    zeros, ones = np.zeros, np.ones
-    return Network(layers, zeros(shape[0]), ones(shape[0]), zeros(shape[-1]), ones(shape[-1]))
+    return Network(layers, scaling)
 
 
 def _random_coefficients(

@@ -2,14 +2,18 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skkan._data import Scaling
 from skkan._layer import Layer
+from skkan._splines import SplineGrid
 
 FloatArray = NDArray[np.float64]
+
+ROWS_PER_BLOCK = 4096
 
 
 @dataclass
@@ -38,29 +42,17 @@ class Network:
     ----------
     layers : sequence of Layer
         First to last; the outputs of one are the inputs of the next.
-    input_shift, input_scale : ndarray of shape (n_inputs,)
-        Inputs enter the first layer as ``(x - input_shift) / input_scale``.
-    output_shift, output_scale : ndarray of shape (n_outputs,)
-        Outputs leave the last layer as ``output_shift + output_scale * out``.
+    scaling : Scaling
+        Maps the data to the inputs of the first layer, and the outputs of the last to the data.
 
     References
     ----------
     Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
     """
 
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        input_shift: FloatArray,
-        input_scale: FloatArray,
-        output_shift: FloatArray,
-        output_scale: FloatArray,
-    ) -> None:
+    def __init__(self, layers: Sequence[Layer], scaling: Scaling) -> None:
         self.layers = list(layers)
-        self.input_shift = input_shift
-        self.input_scale = input_scale
-        self.output_shift = output_shift
-        self.output_scale = output_scale
+        self.scaling = scaling
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,16 +92,50 @@ class Network:
         for layer, coef in zip(self.layers, self.split(parameters), strict=True):
             layer.coef = coef.copy()
 
-    def scale_inputs(self, X: FloatArray) -> FloatArray:
-        """Return the inputs of the first layer for data `X`."""
-        return (X - self.input_shift) / self.input_scale
-
     def __call__(self, X: FloatArray) -> FloatArray:
-        """Evaluate the network, shape (n_samples, n_outputs)."""
-        out = self.scale_inputs(X)
+        """Evaluate the network in row blocks, shape (n_samples, n_outputs)."""
+        scaling = self.scaling
+        blocks = [
+            self.outputs(scaling.inputs(X[start : start + ROWS_PER_BLOCK]))
+            for start in range(0, len(X), ROWS_PER_BLOCK)
+        ]
+        return scaling.output_shift + scaling.output_scale * np.concatenate(blocks)
+
+    def outputs(self, inputs: FloatArray) -> FloatArray:
+        """Return the outputs of the last layer for scaled inputs."""
+        out = inputs
         for layer in self.layers:
             out = layer.outputs(layer.features(out))
-        return self.output_shift + self.output_scale * out
+        return out
+
+    def rescaled(self, scaling: Scaling) -> "Network":
+        """Return the same function with another scaling of inputs and outputs."""
+        other = self.copy()
+        other.scaling = scaling
+        old, first, last = self.scaling, other.layers[0], other.layers[-1]
+        usable = np.isfinite(old.input_scale) & np.isfinite(scaling.input_scale)
+        stretch = np.where(usable, old.input_scale, 1.0) / np.where(
+            usable, scaling.input_scale, 1.0
+        )
+        move = np.where(usable, old.input_shift - scaling.input_shift, 0.0) / scaling.input_scale
+        ends = first.grid.breakpoints * stretch[:, None] + move[:, None]
+        first.grid = SplineGrid(ends, first.grid.degree)
+        unit = np.where(scaling.output_scale > 0.0, scaling.output_scale, 1.0)
+        last.coef *= old.output_scale / unit
+        splines = last.coef[:, : last.grid.n_splines]
+        splines += (old.output_shift - scaling.output_shift) / unit / last.n_in
+        return other
+
+    def with_inputs(self, order: NDArray[np.intp]) -> "Network":
+        """Return the network whose input ``i`` is input ``order[i]`` of this one."""
+        other = self.copy()
+        first, old = other.layers[0], self.scaling
+        first.grid = SplineGrid(first.grid.breakpoints[order], first.grid.degree)
+        first.coef = first.coef[order]
+        other.scaling = replace(
+            old, input_shift=old.input_shift[order], input_scale=old.input_scale[order]
+        )
+        return other
 
     def trace(self, inputs: FloatArray, first_features: FloatArray | None = None) -> Trace:
         """Run forward on scaled inputs and keep what the backward pass needs.
@@ -124,8 +150,7 @@ class Network:
         trace = Trace(nodes=[inputs])
         for depth, layer in enumerate(self.layers):
             if depth == 0:
-                known = first_features is not None
-                features = first_features if known else layer.features(inputs)
+                features = layer.features(inputs) if first_features is None else first_features
             else:
                 features, slopes = layer.features_and_slopes(trace.nodes[-1])
                 trace.slopes.append(layer.edge_slopes(slopes))

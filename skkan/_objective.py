@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dsyrk
 
 from skkan._data import TrainingData
 from skkan._losses import Loss
@@ -89,15 +90,15 @@ class Objective:
         network.set_parameters(parameters)
         n_parameters = network.n_parameters
         value, gradient = self.penalty.value_and_gradient(network, parameters)
-        matrix = np.zeros((n_parameters, n_parameters))
+        matrix = np.zeros((n_parameters, n_parameters), order="F")
         for part in self._blocks(8 * n_parameters * data.target.shape[1]):
             trace = self._trace(part)
             out, target, weight = trace.nodes[-1], data.target[part], data.weight[part]
             value += self.loss.value(out, target, weight)
             gradient += network.gradient(trace, self.loss.gradient(out, target, weight))
             jacobian = network.jacobian(trace, self.loss.curvature_factor(out, weight))
-            matrix += jacobian.T @ jacobian
-        return value, gradient, matrix
+            matrix = dsyrk(1.0, jacobian.T, beta=1.0, c=matrix, overwrite_c=True, lower=True)
+        return value, gradient, np.tril(matrix) + np.tril(matrix, -1).T
 
     def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the blocks of the Gauss-Newton matrix of the loss that belong to one node.
@@ -122,9 +123,9 @@ class Objective:
             factor = self.loss.curvature_factor(trace.nodes[-1], data.weight[part])
             for depth in reversed(range(len(blocks))):
                 roots = np.sqrt((factor**2).sum(axis=2))
-                for node, block in enumerate(blocks[depth]):
+                for node in range(blocks[depth].shape[0]):
                     scaled = trace.features[depth] * roots[:, node, None]
-                    block += scaled.T @ scaled
+                    blocks[depth][node] += scaled.T @ scaled
                 if depth:
                     factor = trace.slopes[depth - 1] @ factor
         return blocks

@@ -17,8 +17,9 @@ P. Eilers and B. Marx, "Flexible smoothing with B-splines and penalties", Statis
 Z. Li and J. Cao, "General P-splines for non-uniform B-splines", arXiv:2201.06808.
 """
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +169,15 @@ class Penalty:
                 for name, weight in old.weights.items()
             }
         return moved
+
+    def with_inputs(self, order: NDArray[np.intp]) -> "Penalty":
+        """Return the penalty of the network whose input ``i`` is input ``order[i]`` of this one."""
+        other = copy.copy(self)
+        first = self.layers[0]
+        forms = {name: form[order] for name, form in first.forms.items()}
+        weights = {name: weight[order] for name, weight in first.weights.items()}
+        other.layers = [replace(first, forms=forms, weights=weights), *self.layers[1:]]
+        return other
 
     def node_blocks(self) -> list[FloatArray]:
         """Return the blocks of the penalty's matrix that belong to one node.

@@ -177,7 +177,7 @@ class SplineGrid:
         return interval, tuple(values[: max_order + 1])
 
     def dense(self, x: FloatArray, order: int = 0) -> FloatArray:
-        """Return the `order`-th derivatives of all splines, shape (n_samples, n_nodes, n_splines)."""
+        """Return a derivative of all splines, shape (n_samples, n_nodes, n_splines)."""
         first, values = self.local(x, order)
         return scatter(first, values[order], self.n_splines)
 

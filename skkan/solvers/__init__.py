@@ -1,0 +1,1 @@
+"""Solvers of the training problem, all with one call and one result."""

@@ -1,8 +1,8 @@
 """Levenberg-Marquardt.
 
 Minimises ``F(p)`` by steps that solve ``(H + mu D) s = -g`` with the Gauss-Newton matrix ``H`` of
-loss and penalty, the gradient ``g``, and the scaling ``D = diag(H)``. The damping ``mu`` follows the
-gain ratio, actual over predicted decrease, by Nielsen's rule.
+loss and penalty, the gradient ``g``, and the scaling ``D = diag(H)``. The damping ``mu`` follows
+the gain ratio, actual over predicted decrease, by Nielsen's rule.
 
 References
 ----------

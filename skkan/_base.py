@@ -1,0 +1,282 @@
+"""What the estimators share: parameters, preparation of the data, and evaluation."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skkan._base_functions import BASE_FUNCTIONS
+from skkan._data import Scaling, TrainingData, canonical_rows, column_order
+from skkan._losses import Loss
+from skkan._network import Network
+from skkan._penalties import Penalty
+from skkan._progress import CallbackSupportMixin, Progress
+from skkan._training import Settings, Trainer, choose_solver
+
+FloatArray = NDArray[np.float64]
+
+
+class BaseKAN(CallbackSupportMixin, BaseEstimator):
+    """Common part of the estimators; not for use by itself."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "degree": [Interval(Integral, 1, None, closed="left")],
+        "base_function": [StrOptions(set(BASE_FUNCTIONS))],
+        "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
+        "solver": [StrOptions({"auto", "lbfgs", "lm"})],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: ArrayLike = (5,),
+        *,
+        grid_size: int | ArrayLike = 5,
+        degree: int = 3,
+        base_function: str = "zero",
+        knots: str | float = "uniform",
+        solver: str = "auto",
+        alpha: str | float = "auto",
+        n_restarts: int = 4,
+        max_iter: int = 1000,
+        tol: float = 1e-8,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.grid_size = grid_size
+        self.degree = degree
+        self.base_function = base_function
+        self.knots = knots
+        self.solver = solver
+        self.alpha = alpha
+        self.n_restarts = n_restarts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Put the fitted attributes back as they were if the fit fails."""
+        before = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        try:
+            yield
+        except BaseException:
+            for name in [name for name in vars(self) if name.endswith("_")]:
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+
+    def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        if weight.min() < 0.0:
+            raise ValueError(
+                f"sample_weight must not be negative, got {weight.min()!r} for sample "
+                f"{int(weight.argmin())}. Leave samples out, or give them weight 0."
+            )
+        if weight.max() == 0.0:
+            raise ValueError(
+                "sample_weight is zero for all samples; at least one must be positive."
+            )
+        return weight
+
+    def _layer_sizes(self) -> tuple[int, ...]:
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
+        for size in sizes:
+            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+                raise ValueError(
+                    "hidden_layer_sizes must hold positive integers, one per hidden layer, got "
+                    f"{self.hidden_layer_sizes!r}. Use () for the additive model."
+                )
+        return tuple(int(size) for size in sizes)
+
+    def _grid_sizes(self) -> tuple[int, ...]:
+        sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
+        whole = all(isinstance(size, Integral) and size >= 1 for size in sizes)
+        if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
+            raise ValueError(
+                "grid_size must be a positive integer or an increasing sequence of them, got "
+                f"{self.grid_size!r}."
+            )
+        return tuple(int(size) for size in sizes)
+
+    def _settings(self, n_samples: int, n_inputs: int, n_outputs: int) -> Settings:
+        shape = (n_inputs, *self._layer_sizes(), n_outputs)
+        grid_sizes = self._grid_sizes()
+        solver = self.solver
+        if solver == "auto":
+            n_features = grid_sizes[-1] + self.degree + (self.base_function != "zero")
+            solver = choose_solver(shape, n_features, n_samples)
+        shares = {"uniform": 0.0, "quantile": 1.0}
+        return Settings(
+            shape=shape,
+            grid_sizes=grid_sizes,
+            degree=self.degree,
+            base_function=self.base_function,
+            quantile_share=float(shares.get(self.knots, self.knots)),
+            solver=solver,
+            alpha=None if self.alpha == "auto" else float(self.alpha),
+            n_restarts=self.n_restarts,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            n_jobs=self.n_jobs,
+        )
+
+    def _train(
+        self,
+        X: FloatArray,
+        target: FloatArray,
+        weight: FloatArray,
+        loss: Loss,
+        progress: Progress,
+        *,
+        standardise: bool,
+        labels: NDArray[Any] | None = None,
+    ) -> None:
+        """Fit the network and store what it found.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Validated inputs.
+        target : ndarray of shape (n_samples, n_outputs)
+            Targets, or class memberships.
+        weight : ndarray of shape (n_samples,)
+            Validated weights.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        standardise : bool
+            Whether to scale the targets.
+        labels : ndarray of shape (n_samples,), optional
+            Classes, whose shares a validation set keeps.
+        """
+        random_state = check_random_state(self.random_state)
+        rng = np.random.default_rng(random_state.randint(2**31))
+        held_out = None
+        if self.early_stopping:
+            parts = train_test_split(
+                *(X, target, weight),
+                test_size=self.validation_fraction,
+                random_state=random_state,
+                stratify=labels,
+            )
+            (X, target, weight), held_out = parts[::2], parts[1::2]
+        settings = self._settings(len(X), X.shape[1], target.shape[1])
+        used = weight > 0.0
+        X, target, weight = X[used], target[used], weight[used]
+        scaling = Scaling.of(X, target, weight, standardise)
+        order = column_order(scaling.inputs(X), scaling.targets(target), weight)
+        X, target, weight = canonical_rows(X[:, order], target, weight)
+        scaling = Scaling.of(X, target, weight, standardise)
+        data = TrainingData.of(X, target, weight, scaling)
+        validation = None
+        if held_out is not None:
+            validation = TrainingData.of(held_out[0][:, order], *held_out[1:], scaling)
+        trainer = Trainer(data, validation, loss, settings, scaling, progress, rng)
+        result = trainer.run(self._warm_start(settings, scaling, order))
+        back = np.argsort(order)
+        self.network_ = result.network.with_inputs(back)
+        self._penalty = result.penalty.with_inputs(back)
+        self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
+        self.solver_ = settings.solver
+        self.n_iter_ = result.n_iter
+        self.n_outputs_ = target.shape[1]
+        self.loss_curve_ = result.loss_curve
+        self.loss_ = result.loss_curve[-1] if result.loss_curve else 0.0
+        self.best_loss_ = min(result.loss_curve, default=0.0)
+        if held_out is not None:
+            self.validation_loss_curve_ = result.validation_curve
+        if not result.converged:
+            warnings.warn(
+                f"The {self.solver_} solver did not converge within max_iter={self.max_iter} "
+                "iterations. Increase max_iter, or tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _warm_start(
+        self, settings: Settings, scaling: Scaling, order: NDArray[np.intp]
+    ) -> tuple[Network, Penalty] | None:
+        """Return the network of the previous fit in the units of this one."""
+        if not self.warm_start or not hasattr(self, "network_"):
+            return None
+        network = self.network_
+        base = BASE_FUNCTIONS[settings.base_function]
+        same = (
+            network.shape == settings.shape
+            and network.layers[0].grid.degree == settings.degree
+            and network.layers[0].base is base
+        )
+        if not same:
+            raise ValueError(
+                f"warm_start=True goes on from a network of shape {network.shape}, but the "
+                f"parameters and the data now ask for {settings.shape} or for other edge "
+                "functions. Set warm_start=False to start anew."
+            )
+        return network.with_inputs(order).rescaled(scaling), self._penalty.with_inputs(order)
+
+    def _outputs(self, X: ArrayLike) -> FloatArray:
+        """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, reject_sparse(X), reset=False, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = self.network_(X)
+        bad = ~np.isfinite(out).all(axis=1)
+        if bad.any():
+            row = int(bad.argmax())
+            raise ValueError(
+                f"X lies so far beyond the training data in sample {row} (largest magnitude "
+                f"{np.abs(X[row]).max():.3g}) that its prediction overflows. Remove or clip it."
+            )
+        return out
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+
+def reject_sparse(X: ArrayLike) -> ArrayLike:
+    """Return `X`, or raise TypeError with advice if it is sparse."""
+    if issparse(X):
+        raise TypeError(
+            "X is sparse, but KANs need dense data. Use X.toarray(), "
+            "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
+        )
+    return X
