@@ -36,7 +36,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         alpha: str | float = "auto",
         n_restarts: int = 4,
         max_iter: int = 1000,
-        tol: float = 1e-8,
+        tol: float = 1e-5,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

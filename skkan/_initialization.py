@@ -61,6 +61,34 @@ def random_network(
     return Network(layers, scaling)
 
 
+def embedded(additive: Network, shape: Sequence[int]) -> Network:
+    """Write an additive model as a network of another shape.
+
+    The first nodes of every hidden layer carry its outputs, along straight lines; all other edges
+    are zero.
+
+    Parameters
+    ----------
+    additive : Network
+        Of shape (n_inputs, n_outputs).
+    shape : sequence of int
+        Numbers of nodes; no hidden layer is narrower than the outputs.
+    """
+    first = additive.layers[0]
+    n_outputs = first.n_out
+    coef = np.zeros((first.n_in, first.n_features, shape[1]))
+    coef[:, :, :n_outputs] = first.coef
+    layers = [Layer(first.grid, coef, first.base)]
+    uniform = np.linspace(-1.0, 1.0, first.grid.grid_size + 1)
+    for n_in, n_out in pairwise(shape[1:]):
+        grid = SplineGrid(np.tile(uniform, (n_in, 1)), first.grid.degree)
+        coef = np.zeros((n_in, first.n_features, n_out))
+        carriers = np.arange(n_outputs)
+        coef[carriers, : grid.n_splines, carriers] = grid.greville()[:n_outputs]
+        layers.append(Layer(grid, coef, first.base))
+    return Network(layers, additive.scaling)
+
+
 def _random_coefficients(
     grid: SplineGrid, n_out: int, kind: str, rng: np.random.Generator
 ) -> FloatArray:

@@ -43,6 +43,8 @@ class LayerPenalty:
         ``"rough"`` and ``"line"``: their ranges are orthogonal.
     ranks : dict of str to int
         Ranks of the forms.
+    log_dets : dict of str to ndarray of shape (n_in,)
+        Log-determinants of the forms on their ranges.
     constant : ndarray of shape (n_features,)
         Takes the constant part of an edge function from its coefficients.
     weights : dict of str to ndarray of shape (n_in, n_out)
@@ -51,6 +53,7 @@ class LayerPenalty:
 
     forms: dict[str, FloatArray]
     ranks: dict[str, int]
+    log_dets: dict[str, FloatArray]
     constant: FloatArray
     weights: dict[str, FloatArray]
 
@@ -78,11 +81,12 @@ class LayerPenalty:
             group = "rough" if bend > 0.0 else "line"
             forms[group][:, -1, -1] = max(bend, 1.0 if bend == 0.0 else 0.0)
             ranks[group] += 1
+        log_dets = {name: _log_pdet(form, ranks[name]) for name, form in forms.items()}
         constant = np.zeros(n_features)
         constant[:n_splines] = 1.0 / n_splines
         edges = (layer.n_in, layer.n_out)
         weights = {"rough": np.full(edges, rough), "line": np.full(edges, line)}
-        return cls(forms, ranks, constant, weights)
+        return cls(forms, ranks, log_dets, constant, weights)
 
     def energies(self, coef: FloatArray) -> dict[str, FloatArray]:
         """Return ``c' S c`` of every form and edge, arrays of shape (n_in, n_out)."""
@@ -94,6 +98,12 @@ class LayerPenalty:
         for name, form in self.forms.items():
             total = total + self.weights[name][:, :, None, None] * form[:, None]
         return total
+
+
+def _log_pdet(forms: FloatArray, rank: int) -> FloatArray:
+    """Return the sum of the logarithms of the `rank` largest eigenvalues of every form."""
+    largest = np.linalg.eigvalsh(forms)[:, forms.shape[1] - rank :]
+    return np.log(largest).sum(axis=1)
 
 
 class Penalty:
@@ -170,13 +180,25 @@ class Penalty:
             }
         return moved
 
+    def with_weights(self, weights: Sequence[dict[str, FloatArray]]) -> "Penalty":
+        """Return the same forms with other weights, given layer by layer."""
+        other = copy.copy(self)
+        other.layers = [
+            replace(layer, weights=new) for layer, new in zip(self.layers, weights, strict=True)
+        ]
+        return other
+
     def with_inputs(self, order: NDArray[np.intp]) -> "Penalty":
         """Return the penalty of the network whose input ``i`` is input ``order[i]`` of this one."""
         other = copy.copy(self)
         first = self.layers[0]
         forms = {name: form[order] for name, form in first.forms.items()}
+        log_dets = {name: values[order] for name, values in first.log_dets.items()}
         weights = {name: weight[order] for name, weight in first.weights.items()}
-        other.layers = [replace(first, forms=forms, weights=weights), *self.layers[1:]]
+        other.layers = [
+            replace(first, forms=forms, log_dets=log_dets, weights=weights),
+            *self.layers[1:],
+        ]
         return other
 
     def node_blocks(self) -> list[FloatArray]:

@@ -18,6 +18,7 @@ S. Wood and M. Fasiolo, "A generalized Fellner-Schall method for smoothing param
 optimization", Biometrics 2017.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,11 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, lapack
 
 from skkan._objective import Objective
-from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT
+from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 
 FloatArray = NDArray[np.float64]
+
+LOWEST_NOISE = 1e-32
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,14 @@ class Smoothing:
         Effective degrees of freedom of the fit.
     log_evidence : float
         Log marginal likelihood, up to a constant of the data.
+    penalty : Penalty
+        With the weights of the next step.
     """
 
     noise: float
     dof: float
     log_evidence: float
+    penalty: Penalty
 
 
 def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
@@ -123,51 +129,52 @@ def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
 
 
 def update_smoothing(
-    objective: Objective, parameters: FloatArray, posterior: Posterior, per_edge: bool
+    objective: Objective,
+    parameters: FloatArray,
+    posterior_of: Callable[[Objective, FloatArray], Posterior],
 ) -> Smoothing:
-    """Give the penalty of `objective` the weights of one fixed-point step.
+    """Compute the evidence, and the penalty with the weights of one fixed-point step.
 
     Parameters
     ----------
     objective : Objective
-        Its penalty's weights are changed in place.
+        Gives data, network and penalty.
     parameters : ndarray of shape (n_parameters,)
         A minimum of the objective, or close to one.
-    posterior : Posterior
-        The model around `parameters`.
-    per_edge : bool
-        Whether every edge has weights of its own, or all edges of a layer share them.
+    posterior_of : callable
+        :func:`full_posterior` or :func:`node_posterior`.
     """
+    posterior = posterior_of(objective, parameters)
     loss_value = objective.data_value(parameters)
     n = objective.data.total
+    size = n * objective.data.target.shape[1]
     noise = 1.0
     if objective.loss.has_noise_level:
-        size = n * objective.data.target.shape[1]
         noise = 2.0 * loss_value * n / max(size - posterior.dof, 0.1 * size)
-        noise = max(noise, 1e-32)
+        noise = max(noise, LOWEST_NOISE)
     network, penalty = objective.network, objective.penalty
     energy_sum, prior_log_det, rank_sum = 0.0, 0.0, 0
+    updated = []
     layers = zip(penalty.layers, network.split(parameters), posterior.covariances, strict=True)
     for own, coef, covariance in layers:
         energies = own.energies(coef)
-        updated = {}
+        weights = {}
         for name, form in own.forms.items():
             rank, weight, energy = own.ranks[name], own.weights[name], energies[name]
             trace = np.einsum("ijmn,imn->ij", covariance, form)
             gamma = np.clip(rank - weight * trace, 1e-6, None)
             energy_sum += float((weight * energy).sum())
             prior_log_det += rank * float(np.log(weight).sum())
+            prior_log_det += weight.shape[1] * float(own.log_dets[name].sum())
             rank_sum += rank * weight.size
-            if not per_edge:
-                gamma, energy = gamma.sum(), energy.sum()
             best = noise / n * gamma / np.maximum(energy, 1e-300)
-            updated[name] = np.clip(
-                np.broadcast_to(best, weight.shape), LOWEST_WEIGHT, HIGHEST_WEIGHT
-            ).copy()
-        own.weights = updated
+            weights[name] = np.clip(best, LOWEST_WEIGHT, HIGHEST_WEIGHT)
+        updated.append(weights)
+    # The prior of the constants, which cancels the same part of the posterior.
+    per_feature = penalty.gauge_weight / network.layers[0].grid.n_splines
+    prior_log_det += (len(parameters) - rank_sum) * np.log(per_feature)
     log_evidence = 0.5 * (prior_log_det - posterior.log_det)
     log_evidence -= (loss_value + 0.5 * energy_sum) * n / noise
     if objective.loss.has_noise_level:
-        free = size - (len(parameters) - rank_sum)
-        log_evidence -= 0.5 * free * np.log(noise)
-    return Smoothing(noise, posterior.dof, log_evidence)
+        log_evidence -= 0.5 * size * np.log(noise)
+    return Smoothing(noise, posterior.dof, log_evidence, penalty.with_weights(updated))

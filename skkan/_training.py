@@ -1,13 +1,15 @@
 """The schedule of a fit: a race of random starts, then grids from coarse to fine.
 
 On every grid the solver takes a few steps at a time. Between them the penalty weights are chosen
-anew from the data and the hidden grids follow their nodes; once both have settled they are held
-still and the solver runs to convergence.
+from the data, first one for all edges and then one for each, and the hidden grids follow their
+nodes. The state of the highest evidence is kept; from there the solver runs to convergence with
+grids and weights held still. Where the evidence for the network is not clear, the additive model
+takes its place.
 """
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,11 +19,11 @@ from numpy.typing import NDArray
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._data import Scaling, TrainingData
 from skkan._grids import INPUT_MARGIN, breakpoints, follow_hidden_nodes, refine_inputs
-from skkan._initialization import KINDS, random_network
+from skkan._initialization import KINDS, embedded, random_network
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
-from skkan._penalties import Penalty
+from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._progress import Phase, Progress
 from skkan._smoothing import Posterior, full_posterior, node_posterior, update_smoothing
 from skkan.solvers._lbfgs import minimize_lbfgs
@@ -30,12 +32,14 @@ from skkan.solvers._result import SolverResult
 
 FloatArray = NDArray[np.float64]
 
-START_ROUGH = 1e-3
-START_LINE = 1e-3
+START_SPREAD = 0.5
+START_WEIGHT = 1e-3
 FIXED_LINE_SHARE = 1e-3
-SHARED_ROUNDS = 4
-MIN_ROUNDS, MAX_ROUNDS = 8, 30
-SETTLED = 0.99
+WEIGHT_STEPS = (10**0.5, 10.0)
+MAX_ROUNDS = 20
+PATIENCE = 4
+WORTH_A_ROUND = 0.5
+WORTH_A_NETWORK = 10.0
 LM_MAX_PARAMETERS = 1500
 LM_MAX_WORK = 3e10
 
@@ -117,8 +121,17 @@ def choose_solver(shape: tuple[int, ...], n_features: int, n_samples: int) -> st
     return "lm" if n_parameters <= LM_MAX_PARAMETERS and work <= LM_MAX_WORK else "lbfgs"
 
 
-class Stopped(Exception):  # noqa: N818
-    """Raised inside the schedule when a callback or the validation loss asks to stop."""
+class _Stopped(Exception):  # noqa: N818
+    """A callback or the validation loss asks to stop."""
+
+
+@dataclass
+class _State:
+    """A network with its penalty, and the evidence for both where it has been computed."""
+
+    network: Network
+    penalty: Penalty
+    log_evidence: float = -np.inf
 
 
 class Trainer:
@@ -160,9 +173,12 @@ class Trainer:
         self.progress = progress
         self.rng = rng
         self.plan = SOLVERS[settings.solver]
-        self.result: TrainingResult
+        self.best: _State
+        self.n_iter = 0
+        self.loss_curve: list[float] = []
+        self.validation_curve: list[float] = []
+        self.converged = True
         self._best_validation = np.inf
-        self._best_network: Network | None = None
         self._since_best = 0
 
     def run(self, start: tuple[Network, Penalty] | None = None) -> TrainingResult:
@@ -173,36 +189,48 @@ class Trainer:
         start : (Network, Penalty), optional
             Where to go on from, in place of a race of random starts.
         """
-        sizes = self.settings.grid_sizes
-        if start is None:
-            network = self._random_start(KINDS[0], self.rng.integers(2**31))
-            start = network, self._first_penalty(network)
-            race = True
-        else:
-            race = False
-        self.result = TrainingResult(*start)
         try:
-            if race:
+            if start is None:
                 self._race()
-            for grid_size in sizes:
-                if not self._train_on_grid(grid_size, last=grid_size == sizes[-1]):
+            else:
+                self.best = _State(*start)
+            for number, grid_size in enumerate(self.settings.grid_sizes):
+                finest = number + 1 == len(self.settings.grid_sizes)
+                search = number == 0 and start is None
+                if not self._train_on_grid(grid_size, search=search, polish=finest):
                     break
+            if start is None:
+                self._prefer_additive()
         except KeyboardInterrupt:
-            warnings.warn(
-                "Training interrupted; the best network so far is kept.", UserWarning, stacklevel=2
-            )
-        except Stopped:
+            message = "Training interrupted; the best network so far is kept."
+            warnings.warn(message, UserWarning, stacklevel=2)
+        except _Stopped:
             pass
-        if self._best_network is not None:
-            self.result.network = self._best_network
-        return self.result
+        return TrainingResult(
+            self.best.network,
+            self.best.penalty,
+            self.n_iter,
+            self.loss_curve,
+            self.validation_curve,
+            self.converged,
+        )
 
     def _first_penalty(self, network: Network) -> Penalty:
         alpha = self.settings.alpha
-        softmax = isinstance(self.loss, MultinomialLogLoss)
         if alpha is None:
-            return Penalty(network, START_ROUGH, START_LINE, softmax)
-        return Penalty(network, alpha, FIXED_LINE_SHARE * alpha, softmax)
+            return self._penalty(network, START_WEIGHT, START_WEIGHT)
+        return self._penalty(network, alpha, FIXED_LINE_SHARE * alpha)
+
+    def _penalty(self, network: Network, rough: float, line: float) -> Penalty:
+        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss))
+
+    def _objective(
+        self, network: Network, penalty: Penalty, features: FloatArray | None
+    ) -> Objective:
+        return Objective(network, self.data, self.loss, penalty, features)
+
+    def _features(self, network: Network) -> FloatArray:
+        return network.layers[0].features(self.data.inputs)
 
     def _random_start(self, kind: str, seed: int) -> Network:
         settings, data = self.settings, self.data
@@ -220,145 +248,225 @@ class Trainer:
             np.random.default_rng(seed),
         )
         self._follow(network, grid_size)
-        network.layers[-1].coef *= 0.5 / max(float(network.outputs(data.inputs).std()), 1e-3)
+        spread = float(network.outputs(data.inputs).std())
+        network.layers[-1].coef *= START_SPREAD / max(spread, 1e-3)
         return network
 
     def _follow(self, network: Network, grid_size: int) -> list[FloatArray]:
-        return follow_hidden_nodes(
-            network,
-            self.data.inputs,
-            self.data.weight,
-            grid_size,
-            self.settings.quantile_share,
-        )
+        data, share = self.data, self.settings.quantile_share
+        return follow_hidden_nodes(network, data.inputs, data.weight, grid_size, share)
 
     def _race(self) -> None:
         """Run several starts for a few iterations, and again the better half of them."""
         settings = self.settings
         seeds = self.rng.integers(2**31, size=settings.n_restarts)
-        runners = [
-            self._random_start(KINDS[number % len(KINDS)], seed)
-            for number, seed in enumerate(seeds)
-        ]
-        if len(runners) == 1:
-            self.result = TrainingResult(runners[0], self._first_penalty(runners[0]))
-            return
-        features = runners[0].layers[0].features(self.data.inputs)
+        runners = []
+        for number, seed in enumerate(seeds):
+            network = self._random_start(KINDS[number % len(KINDS)], seed)
+            runners.append(_State(network, self._first_penalty(network)))
+        self.best = runners[0]
+        features = self._features(self.best.network)
         with self.progress.phase("race") as phase:
-            while len(runners) > 1:
+            while True:
                 jobs = (delayed(self._run_start)(runner, features) for runner in runners)
                 finished = Parallel(settings.n_jobs, prefer="threads")(jobs)
                 finished.sort(key=lambda pair: pair[0])
-                runners = [network for _, network in finished[: len(runners) // 2]]
-                best = runners[0]
-                self.result = TrainingResult(best, self._first_penalty(best))
-                if phase.step(finished[0][0], lambda best=best: best):
+                runners = [state for _, state in finished[: max(1, len(runners) // 2)]]
+                self.best = runners[0]
+                stop = phase.step(finished[0][0], lambda: self.best.network)
+                if stop or len(runners) == 1:
                     break
 
-    def _run_start(self, network: Network, features: FloatArray) -> tuple[float, Network]:
-        objective = Objective(network, self.data, self.loss, self._first_penalty(network), features)
-        plan, settings = self.plan, self.settings
-        max_iter = min(plan.race_iter, settings.max_iter)
-        found = plan.minimize(objective, network.get_parameters(), max_iter, settings.tol)
-        network = network.copy()
+    def _run_start(self, state: _State, features: FloatArray) -> tuple[float, _State]:
+        objective = self._objective(state.network, state.penalty, features)
+        max_iter = min(self.plan.race_iter, self.settings.max_iter)
+        start = state.network.get_parameters()
+        found = self.plan.minimize(objective, start, max_iter, self.settings.tol)
+        network = state.network.copy()
         network.set_parameters(found.parameters)
-        value = found.value
-        if self.validation is not None:
-            value = self._validation_loss(network)
+        value = found.value if self.validation is None else self._validation_loss(network)
         self._follow(network, network.grid_size)
-        return value if np.isfinite(value) else np.inf, network
+        state = _State(network, self._first_penalty(network))
+        return value if np.isfinite(value) else np.inf, state
 
-    def _train_on_grid(self, grid_size: int, last: bool) -> bool:
-        """Train on one grid; return whether a finer one is worth a try."""
-        result, settings = self.result, self.settings
-        network = result.network.copy()
-        refine_inputs(
-            network, self.data.inputs, self.data.weight, grid_size, settings.quantile_share
-        )
-        self._carry(network, self._follow(network, grid_size))
-        features = network.layers[0].features(self.data.inputs)
-        best_before, self._since_best = self._best_validation, 0
-        budget = settings.max_iter
-        with self.progress.phase(f"grid size {grid_size}", budget) as phase:
+    def _train_on_grid(self, grid_size: int, search: bool, polish: bool) -> bool:
+        """Train the best network on one grid; return whether a finer one is worth a try."""
+        data, settings = self.data, self.settings
+        state = self.best
+        network = state.network.copy()
+        refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
+        state = self._followed(_State(network, state.penalty), grid_size)
+        features = self._features(state.network)
+        before, self._since_best = self._best_validation, 0
+        with self.progress.phase(f"grid size {grid_size}", settings.max_iter) as phase:
             try:
-                noise = np.inf
-                for number in range(MAX_ROUNDS):
-                    steps = min(self.plan.round_iter, budget - phase.n_iter)
-                    if steps <= 0:
-                        break
-                    objective, _ = self._solve(features, steps, phase)
-                    new_noise = self._smooth(objective, per_edge=number >= SHARED_ROUNDS)
-                    network = self.result.network.copy()
-                    self._carry(network, self._follow(network, grid_size))
-                    if number + 1 >= MIN_ROUNDS and new_noise > SETTLED * noise:
-                        break
-                    noise = new_noise
-                steps = budget - phase.n_iter
-                converged = False
-                if steps > 0 and last:
-                    converged = self._solve(features, steps, phase)[1]
-                if last:
-                    result.converged = converged
-            except Stopped:
+                if settings.alpha is not None:
+                    state = self._settle(state, features, phase)
+                else:
+                    if search:
+                        state = self._search_common_weight(state, features, phase)
+                    state = self._choose_weights(state, features, phase)
+                if polish:
+                    left = settings.max_iter - phase.n_iter
+                    state, self.converged = self._solve(state, features, max(left, 1), phase)
+            except _Stopped:
                 if self.validation is None:
                     raise
-        return self.validation is None or self._best_validation < best_before
+        if self.validation is None:
+            self.best = state
+            return True
+        return self._best_validation < before
 
-    def _carry(self, network: Network, shrink: list[FloatArray]) -> None:
-        """Make `network` the current one, with the penalty weights that belong to its grids."""
-        penalty = self._first_penalty(network)
-        if self.settings.alpha is None:
-            penalty = self.result.penalty.carried_to(network, shrink)
-        self.result.network, self.result.penalty = network, penalty
-
-    def _smooth(self, objective: Objective, per_edge: bool) -> float:
-        """Choose the penalty weights anew and return the variance of the noise."""
-        parameters = self.result.network.get_parameters()
+    def _followed(self, state: _State, grid_size: int) -> _State:
+        """Return the state with hidden grids that fit the data, and penalty weights for them."""
+        network = state.network.copy()
+        shrink = self._follow(network, grid_size)
         if self.settings.alpha is not None:
-            return objective.data_value(parameters)
-        posterior = self.plan.posterior(objective, parameters)
-        return update_smoothing(objective, parameters, posterior, per_edge).noise
+            return _State(network, self._first_penalty(network))
+        return _State(network, state.penalty.carried_to(network, shrink))
 
-    def _solve(self, features: FloatArray, max_iter: int, phase: Phase) -> tuple[Objective, bool]:
-        """Run the solver from the current network; return objective and convergence."""
-        result = self.result
-        template = result.network
-        objective = Objective(template, self.data, self.loss, result.penalty, features)
+    def _settle(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+        """Alternate between the solver and the hidden grids, with a penalty of fixed weight."""
+        grid_size = state.network.grid_size
+        for _ in range(MAX_ROUNDS // 2):
+            left = self.settings.max_iter - phase.n_iter
+            if left <= 0:
+                break
+            state, converged = self._solve(state, features, min(left, self.plan.round_iter), phase)
+            if converged or len(self.settings.shape) == 2:
+                break
+            state = self._followed(state, grid_size)
+        return state
+
+    def _search_common_weight(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+        """Raise or lower the one weight of all edges as long as the evidence grows."""
+
+        def attempt(network: Network, weight: float) -> _State:
+            network = network.copy()
+            self._follow(network, network.grid_size)
+            trial = _State(network, self._penalty(network, weight, weight))
+            return self._with_evidence(trial, features, phase)[0]
+
+        best = attempt(state.network, START_WEIGHT)
+        for direction in (1.0, -1.0):
+            weight, first = START_WEIGHT, best
+            for number in range(MAX_ROUNDS):
+                step = WEIGHT_STEPS[min(number // 3, 1)]
+                weight *= step**direction
+                if not LOWEST_WEIGHT <= weight <= HIGHEST_WEIGHT or self._spent(phase):
+                    break
+                trial = attempt(best.network, weight)
+                if trial.log_evidence < best.log_evidence + WORTH_A_ROUND:
+                    break
+                self.best = best = trial
+            if best is not first:
+                break
+        return best
+
+    def _choose_weights(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+        """Give every edge weights of its own, and keep the state of the highest evidence."""
+        best, penalty = self._with_evidence(state, features, phase)
+        self.best, trial = best, _State(best.network, penalty)
+        since_best = 0
+        for _ in range(MAX_ROUNDS):
+            if self._spent(phase) or since_best == PATIENCE:
+                break
+            trial = self._followed(trial, best.network.grid_size)
+            trial, penalty = self._with_evidence(trial, features, phase)
+            if trial.log_evidence > best.log_evidence + WORTH_A_ROUND:
+                self.best = best = trial
+                since_best = 0
+            else:
+                since_best += 1
+            trial = _State(trial.network, penalty)
+        return best
+
+    def _spent(self, phase: Phase) -> bool:
+        return phase.n_iter + self.plan.round_iter > self.settings.max_iter
+
+    def _with_evidence(
+        self, state: _State, features: FloatArray, phase: Phase
+    ) -> tuple[_State, Penalty]:
+        """Run the solver for a round; return the state and the penalty to go on with."""
+        left = self.settings.max_iter - phase.n_iter
+        state, _ = self._solve(state, features, max(1, min(left, self.plan.round_iter)), phase)
+        objective = self._objective(state.network, state.penalty, features)
+        parameters = state.network.get_parameters()
+        smoothing = update_smoothing(objective, parameters, self.plan.posterior)
+        return replace(state, log_evidence=smoothing.log_evidence), smoothing.penalty
+
+    def _solve(
+        self, state: _State, features: FloatArray, max_iter: int, phase: Phase
+    ) -> tuple[_State, bool]:
+        """Run the solver; return the new state and whether it converged."""
+        objective = self._objective(state.network, state.penalty, features)
         stop = False
+
+        def network_at(parameters: FloatArray) -> Network:
+            network = state.network.copy()
+            network.set_parameters(parameters)
+            return network
 
         def after_iteration(value: float, parameters: FloatArray) -> bool:
             nonlocal stop
-            network = template.copy()
-            network.set_parameters(parameters)
-            result.network = network
-            result.n_iter += 1
-            result.loss_curve.append(value)
-            stop = phase.step(value, lambda: network) or self._validate(network)
+            self.n_iter += 1
+            self.loss_curve.append(value)
+            stop = phase.step(value, lambda: network_at(parameters))
+            if self.validation is not None:
+                stop |= self._validate(_State(network_at(parameters), state.penalty))
             return stop
 
-        found = self.plan.minimize(
-            objective, template.get_parameters(), max_iter, self.settings.tol, after_iteration
-        )
+        start = state.network.get_parameters()
+        tol = self.settings.tol
+        found = self.plan.minimize(objective, start, max_iter, tol, after_iteration)
+        state = replace(state, network=network_at(found.parameters))
         if stop:
-            raise Stopped
-        result.network = template.copy()
-        result.network.set_parameters(found.parameters)
-        return objective, found.converged
+            if self.validation is None:
+                self.best = state
+            raise _Stopped
+        return state, found.converged
 
     def _validation_loss(self, network: Network) -> float:
         held_out = self.validation
         assert held_out is not None
         return self.loss.value(network.outputs(held_out.inputs), held_out.target, held_out.weight)
 
-    def _validate(self, network: Network) -> bool:
-        """Keep the network if it is the best so far; return whether to give up."""
-        if self.validation is None:
-            return False
-        value = self._validation_loss(network)
-        self.result.validation_curve.append(value)
+    def _validate(self, state: _State) -> bool:
+        """Keep the state if it is the best so far; return whether to give up."""
+        value = self._validation_loss(state.network)
+        self.validation_curve.append(value)
         if value < self._best_validation * (1.0 - self.settings.tol):
-            self._best_validation, self._best_network = value, network
+            self._best_validation, self.best = value, state
             self._since_best = 0
         else:
             self._since_best += 1
         return self._since_best >= self.settings.n_iter_no_change
+
+    def _prefer_additive(self) -> None:
+        """Fall back on the additive model unless the evidence for the network is clear."""
+        settings = self.settings
+        shape = settings.shape
+        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1])
+        if settings.alpha is not None or self.validation is not None or not fits:
+            return
+        additive = Trainer(
+            self.data,
+            None,
+            self.loss,
+            replace(settings, shape=(shape[0], shape[-1]), n_restarts=1),
+            self.scaling,
+            self.progress,
+            self.rng,
+        )
+        additive.run()
+        if additive.best.log_evidence + WORTH_A_NETWORK < self.best.log_evidence:
+            return
+        network = embedded(additive.best.network, shape)
+        shrink = self._follow(network, network.grid_size)
+        penalty = self._first_penalty(network)
+        for name, weight in additive.best.penalty.layers[0].weights.items():
+            penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
+        self.best = _State(network, penalty, additive.best.log_evidence)
+        self.n_iter += additive.n_iter
+        self.loss_curve += additive.loss_curve
+        self.converged = additive.converged
