@@ -34,7 +34,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         knots: str | float = "uniform",
         solver: str = "auto",
         alpha: str | float = "auto",
-        n_restarts: int = 4,
+        n_restarts: int = 2,
         max_iter: int = 1000,
         tol: float = 1e-5,
         early_stopping: bool = False,

@@ -46,6 +46,7 @@ class Objective:
         if first_features is None:
             first_features = network.layers[0].features(data.inputs)
         self.first_features = first_features
+        self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
 
     def _blocks(self, bytes_per_row: int) -> list[slice]:
         rows = max(1, BLOCK_BYTES // bytes_per_row)
@@ -84,8 +85,12 @@ class Objective:
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return objective, gradient and the Gauss-Newton matrix of the *loss* alone.
 
-        The Jacobian is built and used up in row blocks; it is never held as a whole.
+        The Jacobian is built and used up in row blocks; it is never held as a whole. Of the matrix
+        only the lower triangle is filled. The latest result is kept, because the smoothing asks
+        for what the solver has computed last.
         """
+        if self._latest is not None and np.array_equal(self._latest[0], parameters):
+            return self._latest[1]
         network, data = self.network, self.data
         network.set_parameters(parameters)
         n_parameters = network.n_parameters
@@ -98,7 +103,8 @@ class Objective:
             gradient += network.gradient(trace, self.loss.gradient(out, target, weight))
             jacobian = network.jacobian(trace, self.loss.curvature_factor(out, weight))
             matrix = dsyrk(1.0, jacobian.T, beta=1.0, c=matrix, overwrite_c=True, lower=True)
-        return value, gradient, np.tril(matrix) + np.tril(matrix, -1).T
+        self._latest = parameters.copy(), (value, gradient, matrix)
+        return self._latest[1]
 
     def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the blocks of the Gauss-Newton matrix of the loss that belong to one node.

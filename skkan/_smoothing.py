@@ -76,7 +76,7 @@ class Smoothing:
 
 def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     """Return the Gauss-Newton model with all couplings; costs ``n P^2``."""
-    loss_matrix = objective.normal_equations(parameters)[2]
+    loss_matrix = np.tril(objective.normal_equations(parameters)[2])
     matrix = loss_matrix.copy()
     objective.penalty.add_hessian(objective.network, matrix)
     inverse, log_det = _inverse(matrix)
@@ -87,7 +87,9 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
         block = inverse[start:stop, start:stop].reshape(n_in, m, n_out, n_in, m, n_out)
         covariances.append(np.einsum("imjinj->ijmn", block))
         start = stop
-    return Posterior(covariances, log_det, float((inverse * loss_matrix).sum()))
+    below = 2.0 * float((inverse * loss_matrix).sum())
+    dof = below - float(inverse.diagonal() @ loss_matrix.diagonal())
+    return Posterior(covariances, log_det, dof)
 
 
 def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
@@ -109,7 +111,7 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
 
 
 def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
-    """Return inverse and log-determinant of a positive semidefinite matrix.
+    """Return inverse and log-determinant of a positive semidefinite matrix (its lower triangle).
 
     Rounding may leave directions that neither data nor penalty determine; a ridge at the level of
     rounding stands for them.

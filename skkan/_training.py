@@ -39,7 +39,7 @@ WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS = 20
 PATIENCE = 4
 WORTH_A_ROUND = 0.5
-WORTH_A_NETWORK = 10.0
+WORTH_A_NETWORK = 15.0
 LM_MAX_PARAMETERS = 1500
 LM_MAX_WORK = 3e10
 
@@ -308,7 +308,8 @@ class Trainer:
                     state = self._choose_weights(state, features, phase)
                 if polish:
                     left = settings.max_iter - phase.n_iter
-                    state, self.converged = self._solve(state, features, max(left, 1), phase)
+                    objective = self._objective(state.network, state.penalty, features)
+                    state, self.converged = self._solve(state, objective, max(left, 1), phase)
             except _Stopped:
                 if self.validation is None:
                     raise
@@ -332,7 +333,9 @@ class Trainer:
             left = self.settings.max_iter - phase.n_iter
             if left <= 0:
                 break
-            state, converged = self._solve(state, features, min(left, self.plan.round_iter), phase)
+            objective = self._objective(state.network, state.penalty, features)
+            max_iter = min(left, self.plan.round_iter)
+            state, converged = self._solve(state, objective, max_iter, phase)
             if converged or len(self.settings.shape) == 2:
                 break
             state = self._followed(state, grid_size)
@@ -389,17 +392,17 @@ class Trainer:
     ) -> tuple[_State, Penalty]:
         """Run the solver for a round; return the state and the penalty to go on with."""
         left = self.settings.max_iter - phase.n_iter
-        state, _ = self._solve(state, features, max(1, min(left, self.plan.round_iter)), phase)
         objective = self._objective(state.network, state.penalty, features)
+        max_iter = max(1, min(left, self.plan.round_iter))
+        state, _ = self._solve(state, objective, max_iter, phase)
         parameters = state.network.get_parameters()
         smoothing = update_smoothing(objective, parameters, self.plan.posterior)
         return replace(state, log_evidence=smoothing.log_evidence), smoothing.penalty
 
     def _solve(
-        self, state: _State, features: FloatArray, max_iter: int, phase: Phase
+        self, state: _State, objective: Objective, max_iter: int, phase: Phase
     ) -> tuple[_State, bool]:
         """Run the solver; return the new state and whether it converged."""
-        objective = self._objective(state.network, state.penalty, features)
         stop = False
 
         def network_at(parameters: FloatArray) -> Network:

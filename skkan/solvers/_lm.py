@@ -90,6 +90,7 @@ def minimize_lm(
 
 def _system(objective: Objective, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     value, gradient, matrix = objective.normal_equations(parameters)
+    matrix = matrix.copy(order="F")
     objective.penalty.add_hessian(objective.network, matrix)
     return value, gradient, matrix
 
@@ -98,7 +99,7 @@ def _damped_step(
     matrix: FloatArray, gradient: FloatArray, diagonal: FloatArray
 ) -> FloatArray | None:
     """Solve the damped system, or return None where it is not positive definite."""
-    damped = matrix.copy()
+    damped = matrix.copy(order="F")
     damped[np.diag_indices_from(damped)] += diagonal
     try:
         factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
