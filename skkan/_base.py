@@ -24,8 +24,7 @@ from skkan._network import Network
 from skkan._penalties import Penalty
 from skkan._progress import CallbackSupportMixin, Progress
 from skkan._training import Settings, Trainer, choose_solver
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 
 class BaseKAN(CallbackSupportMixin, BaseEstimator):
@@ -99,7 +98,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         except BaseException:
             for name in [name for name in vars(self) if name.endswith("_")]:
                 delattr(self, name)
-            vars(self).update(before)
+            self.__dict__.update(before)
             raise
 
     def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
@@ -118,7 +117,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
     def _layer_sizes(self) -> tuple[int, ...]:
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
         for size in sizes:
-            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+            if isinstance(size, bool) or not isinstance(size, Integral) or int(size) < 1:
                 raise ValueError(
                     "hidden_layer_sizes must hold positive integers, one per hidden layer, got "
                     f"{self.hidden_layer_sizes!r}. Use () for the additive model."
@@ -127,7 +126,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
 
     def _grid_sizes(self) -> tuple[int, ...]:
         sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
-        whole = all(isinstance(size, Integral) and size >= 1 for size in sizes)
+        whole = all(isinstance(size, Integral) and int(size) >= 1 for size in sizes)
         if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
             raise ValueError(
                 "grid_size must be a positive integer or an increasing sequence of them, got "
@@ -143,12 +142,13 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             n_features = grid_sizes[-1] + self.degree + (self.base_function != "zero")
             solver = choose_solver(shape, n_features, n_samples)
         shares = {"uniform": 0.0, "quantile": 1.0}
+        share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
         return Settings(
             shape=shape,
             grid_sizes=grid_sizes,
             degree=self.degree,
             base_function=self.base_function,
-            quantile_share=float(shares.get(self.knots, self.knots)),
+            quantile_share=share,
             solver=solver,
             alpha=None if self.alpha == "auto" else float(self.alpha),
             n_restarts=self.n_restarts,
@@ -209,7 +209,8 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         data = TrainingData.of(X, target, weight, scaling)
         validation = None
         if held_out is not None:
-            validation = TrainingData.of(held_out[0][:, order], *held_out[1:], scaling)
+            inputs, targets, weights = held_out
+            validation = TrainingData.of(inputs[:, order], targets, weights, scaling)
         trainer = Trainer(data, validation, loss, settings, scaling, progress, rng)
         result = trainer.run(self._warm_start(settings, scaling, order))
         back = np.argsort(order)
@@ -256,15 +257,16 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, reject_sparse(X), reset=False, dtype=np.float64)
+        inputs: FloatArray = validate_data(self, reject_sparse(X), reset=False, dtype=np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            out = self.network_(X)
+            out = self.network_(inputs)
         bad = ~np.isfinite(out).all(axis=1)
         if bad.any():
             row = int(bad.argmax())
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
-                f"{np.abs(X[row]).max():.3g}) that its prediction overflows. Remove or clip it."
+                f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "
+                "the sample."
             )
         return out
 

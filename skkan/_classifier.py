@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skkan._base import BaseKAN, reject_sparse
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
 from skkan._progress import Progress
+from skkan._typing import FloatArray
 
 
 class KANClassifier(ClassifierMixin, BaseKAN):
@@ -93,24 +94,23 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             If `X` is sparse.
         """
         with self._all_or_nothing():
-            data = {"X": X, "y": y, "sample_weight": sample_weight}
-            X, y = validate_data(self, reject_sparse(X), y, dtype=np.float64)
-            check_classification_targets(y)
-            weight = self._validated_weights(sample_weight, X)
-            self.classes_, codes = np.unique(y, return_inverse=True)
-            counts = np.bincount(codes, weight)
+            inputs, labels = validate_data(self, reject_sparse(X), y, dtype=np.float64)
+            check_classification_targets(labels)
+            weight = self._validated_weights(sample_weight, inputs)
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+            counts = np.bincount(codes, weights=weight).astype(np.float64)
             if np.count_nonzero(counts) < 2:
                 raise ValueError(
                     "KANClassifier needs samples of at least two classes, but y has only one "
                     f"class with positive weight: {self.classes_[counts.argmax()]!r}."
                 )
-            weight = weight * self._class_weights(y, counts)[codes]
+            weight = np.multiply(weight, self._class_weights(labels, counts)[codes])
             binary = len(self.classes_) == 2
             target = np.eye(len(self.classes_))[codes]
             loss: Loss = BinaryLogLoss() if binary else MultinomialLogLoss()
-            progress = Progress(self, lambda network: {"network_": network}, **data)
+            progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
-                X,
+                inputs,
                 target[:, 1:] if binary else target,
                 weight,
                 loss,
@@ -121,13 +121,14 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             progress.close(self.network_)
         return self
 
-    def _class_weights(self, y: NDArray[Any], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _class_weights(self, y: NDArray[Any], counts: FloatArray) -> FloatArray:
         """Return the factor of every class; "balanced" counts weighted samples."""
         if self.class_weight == "balanced":
             return counts.sum() / (len(counts) * np.where(counts > 0.0, counts, np.inf))
-        return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        factors: FloatArray = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return factors
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+    def decision_function(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs: log-odds.
 
         Parameters
@@ -144,7 +145,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         out = self._outputs(X)
         return out[:, 0] if len(self.classes_) == 2 else out
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return class probabilities.
 
         Parameters
@@ -162,7 +163,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             return np.concatenate([expit(-out), expit(out)], axis=1)
         return softmax(out, axis=1)
 
-    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Return the logarithms of :meth:`predict_proba`.
 
         Parameters

@@ -1,12 +1,10 @@
 """Where the grids lie: knots for the inputs, and hidden grids that follow their data."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skkan._network import Network
 from skkan._splines import SplineGrid, uniform_breakpoints
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 INPUT_MARGIN = 0.01
 HIDDEN_MARGIN = 0.05

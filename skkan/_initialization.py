@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skkan._base_functions import BaseFunction
 from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._network import Network
 from skkan._splines import SplineGrid
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 KINDS = ("line", "rough", "parabola", "cubic")
 

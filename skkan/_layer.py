@@ -11,12 +11,10 @@ where the last feature of a node, its base function ``b``, is absent for the bas
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skkan._base_functions import BaseFunction
 from skkan._splines import SplineGrid
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 
 @dataclass

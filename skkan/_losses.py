@@ -8,10 +8,9 @@ Gauss-Newton matrix is a Jacobian times its transpose; for the log-losses it is 
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 
 class Loss(Protocol):

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._splines import SplineGrid
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 ROWS_PER_BLOCK = 4096
 

@@ -1,15 +1,13 @@
 """Data, network, loss and penalty as one function of the parameter vector."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from skkan._data import TrainingData
 from skkan._losses import Loss
 from skkan._network import Network, Trace
 from skkan._penalties import Penalty
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 BLOCK_BYTES = 2**25
 
@@ -120,7 +118,7 @@ class Objective:
         network, data = self.network, self.data
         network.set_parameters(parameters)
         widths = [layer.n_in * layer.n_features for layer in network.layers]
-        blocks = [
+        blocks: list[FloatArray] = [
             np.zeros((layer.n_out, width, width))
             for layer, width in zip(network.layers, widths, strict=True)
         ]

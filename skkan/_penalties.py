@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 
 from skkan._layer import Layer
 from skkan._network import Network
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 GROUPS = ("rough", "line")
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-15, 1e3
@@ -69,7 +68,9 @@ class LayerPenalty:
         spacing = 0.5 * (spans[:, 1:] + spans[:, :-1])
         centred = sites - sites.mean(axis=1, keepdims=True)
         slope = centred / (centred**2).sum(axis=1, keepdims=True)
-        forms = {name: np.zeros((layer.n_in, n_features, n_features)) for name in GROUPS}
+        forms: dict[str, FloatArray] = {
+            name: np.zeros((layer.n_in, n_features, n_features)) for name in GROUPS
+        }
         forms["rough"][:, :n_splines, :n_splines] = second.transpose(0, 2, 1) @ (
             spacing[:, :, None] * second
         )
@@ -131,7 +132,7 @@ class Penalty:
 
     def _gauges(self, depth: int, n_in: int, n_out: int) -> FloatArray:
         """Quadratic form on the edges' constants, as a matrix over (n_in, n_out) pairs."""
-        within = np.kron(np.eye(n_in) - 1.0 / n_in, np.eye(n_out))
+        within: FloatArray = np.kron(np.eye(n_in) - 1.0 / n_in, np.eye(n_out))
         if self.softmax and depth == len(self.layers) - 1:
             within += np.full((n_in * n_out, n_in * n_out), 1.0 / (n_in * n_out))
         return self.gauge_weight * within

@@ -3,7 +3,7 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from skkan._base import BaseKAN, reject_sparse
 from skkan._losses import SquaredLoss
 from skkan._progress import Progress
+from skkan._typing import FloatArray
 
 
 class KANRegressor(RegressorMixin, BaseKAN):
@@ -42,17 +43,16 @@ class KANRegressor(RegressorMixin, BaseKAN):
             If `X` is sparse.
         """
         with self._all_or_nothing():
-            data = {"X": X, "y": y, "sample_weight": sample_weight}
-            X, y = validate_data(
+            inputs, targets = validate_data(
                 self, reject_sparse(X), y, dtype=np.float64, multi_output=True, y_numeric=True
             )
-            weight = self._validated_weights(sample_weight, X)
-            target = np.asarray(y, dtype=np.float64)
-            self._single_target = target.ndim == 1
-            progress = Progress(self, lambda network: {"network_": network}, **data)
+            weight = self._validated_weights(sample_weight, inputs)
+            targets = np.asarray(targets, dtype=np.float64)
+            self._single_target = targets.ndim == 1
+            progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
-                X,
-                target.reshape(len(X), -1),
+                inputs,
+                targets.reshape(len(inputs), -1),
                 weight,
                 SquaredLoss(),
                 progress,
@@ -61,7 +61,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
             progress.close(self.network_)
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict(self, X: ArrayLike) -> FloatArray:
         """Predict targets.
 
         Parameters

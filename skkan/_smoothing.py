@@ -22,13 +22,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, lapack
 
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
-
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 LOWEST_NOISE = 1e-32
 
@@ -80,7 +78,8 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     matrix = loss_matrix.copy()
     objective.penalty.add_hessian(objective.network, matrix)
     inverse, log_det = _inverse(matrix)
-    covariances, start = [], 0
+    covariances: list[FloatArray] = []
+    start = 0
     for layer in objective.network.layers:
         n_in, m, n_out = layer.coef.shape
         stop = start + layer.coef.size
@@ -94,7 +93,8 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
 
 def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     """Return the Gauss-Newton model without couplings between nodes."""
-    covariances, log_det, dof = [], 0.0, 0.0
+    covariances: list[FloatArray] = []
+    log_det, dof = 0.0, 0.0
     losses = objective.node_curvatures(parameters)
     penalties = objective.penalty.node_blocks()
     for layer, loss, penalty in zip(objective.network.layers, losses, penalties, strict=True):

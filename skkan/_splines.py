@@ -13,7 +13,7 @@ C. de Boor, *A Practical Guide to Splines*, revised edition, Springer 2001, chap
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from skkan._typing import FloatArray
 
 
 class SplineGrid:

@@ -14,7 +14,6 @@ from itertools import pairwise
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._data import Scaling, TrainingData
@@ -26,11 +25,10 @@ from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._progress import Phase, Progress
 from skkan._smoothing import Posterior, full_posterior, node_posterior, update_smoothing
+from skkan._typing import FloatArray
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._result import SolverResult
-
-FloatArray = NDArray[np.float64]
 
 START_SPREAD = 0.5
 START_WEIGHT = 1e-3

@@ -14,13 +14,11 @@ optimization", SIAM J. Scientific Computing 1995 (through ``scipy.optimize.minim
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from skkan._objective import Objective
+from skkan._typing import FloatArray
 from skkan.solvers._result import SolverResult
-
-FloatArray = NDArray[np.float64]
 
 RELATIVE_RIDGE = 1e-9
 
@@ -47,7 +45,7 @@ class Whitening:
             mean = matrix[:, diagonal, diagonal].mean(axis=1)
             mean = np.maximum(mean, RELATIVE_RIDGE * mean.max())
             matrix[:, diagonal, diagonal] += RELATIVE_RIDGE * mean[:, None]
-            factor = np.linalg.cholesky(matrix)
+            factor: FloatArray = np.linalg.cholesky(matrix)
             self._factors.append(factor)
             self._inverses.append(np.linalg.inv(factor))
 

@@ -13,13 +13,11 @@ H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skkan._objective import Objective
+from skkan._typing import FloatArray
 from skkan.solvers._result import SolverResult
-
-FloatArray = NDArray[np.float64]
 
 MAX_DAMPING = 1e12
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from skkan._typing import FloatArray
 
 
 @dataclass
@@ -26,7 +25,7 @@ class SolverResult:
         Last damping, where the solver has one, to go on from.
     """
 
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     value: float
     n_iter: int
     converged: bool
