@@ -26,12 +26,18 @@ from skkan._progress import CallbackSupportMixin, Progress
 from skkan._training import Settings, Trainer, choose_solver
 from skkan._typing import FloatArray
 
+DEFAULT_WIDTH = 5
+
 
 class BaseKAN(CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [
+            "array-like",
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "degree": [Interval(Integral, 1, None, closed="left")],
         "base_function": [StrOptions(set(BASE_FUNCTIONS))],
@@ -52,7 +58,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: ArrayLike = (5,),
+        hidden_layer_sizes: ArrayLike | str = "auto",
         *,
         grid_size: int | ArrayLike = 5,
         degree: int = 3,
@@ -114,7 +120,9 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             )
         return weight
 
-    def _layer_sizes(self) -> tuple[int, ...]:
+    def _layer_sizes(self, n_outputs: int) -> tuple[int, ...]:
+        if isinstance(self.hidden_layer_sizes, str):
+            return (max(DEFAULT_WIDTH, n_outputs),)
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
         for size in sizes:
             if isinstance(size, bool) or not isinstance(size, Integral) or int(size) < 1:
@@ -135,7 +143,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         return tuple(int(size) for size in sizes)
 
     def _settings(self, n_samples: int, n_inputs: int, n_outputs: int) -> Settings:
-        shape = (n_inputs, *self._layer_sizes(), n_outputs)
+        shape = (n_inputs, *self._layer_sizes(n_outputs), n_outputs)
         grid_sizes = self._grid_sizes()
         solver = self.solver
         if solver == "auto":

@@ -18,7 +18,146 @@ from skkan._typing import FloatArray
 
 
 class KANClassifier(ClassifierMixin, BaseKAN):
-    """Kolmogorov-Arnold network for classification."""
+    """Kolmogorov-Arnold network for classification.
+
+    Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
+    every node adds up what its edges bring. The outputs are log-odds, fitted by penalised maximum
+    likelihood: one for two classes, else one per class. Columns of `X` are scaled inside, so that
+    their units do not matter.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(5,)
+        Numbers of nodes of the hidden layers. ``()`` leaves none: one function per column and
+        output, the additive model.
+    grid_size : int or array-like of int, default=5
+        Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
+        An increasing sequence is a schedule from coarse to fine: training goes on from one grid to
+        the next, starting there from the function found before.
+    degree : int, default=3
+        Degree of the splines, at least 1.
+    base_function : {"zero", "identity", "silu", "tanh", "sin"}, default="zero"
+        Fixed function that every edge adds, with a coefficient of its own, to its spline. It acts
+        on the grid coordinate, in which a grid reaches from -1 to 1. ``"zero"`` adds none.
+    knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
+        Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
+        or, for a number, the mean of both with that weight on the equally full ones. A weight of
+        at most 0.98 is used, so that ties never make an interval vanish.
+    solver : {"auto", "lbfgs", "lm"}, default="auto"
+        ``"lm"`` is Levenberg-Marquardt, whose iterations cost the number of samples times the
+        square of the number of parameters; ``"lbfgs"`` is L-BFGS on whitened parameters, with
+        cheaper iterations, but more of them. ``"auto"`` takes ``"lm"`` where it is cheap: with up
+        to 1,500 parameters, and fewer if there are very many samples.
+    alpha : "auto" or float, default="auto"
+        Weight of the penalty on the roughness of the edge functions. It has no unit, since inputs,
+        hidden nodes are scaled.
+
+        A number weighs all edges alike. To the mean loss it adds, for every edge function
+        ``phi``, ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u`` from
+        -1 to 1, and ``alpha / 2000`` times the square of its mean slope.
+
+        ``"auto"`` gives every edge a weight for its bends and one for its slope, chosen from the
+        training data so that their marginal likelihood (in the Gauss-Newton approximation) is
+        high. It also fits the additive model, and falls back on it unless the marginal likelihood
+        speaks clearly for the network; ``network_`` then has the shape that was asked for, but
+        carries an additive function. There is no such comparison with ``early_stopping`` or on a
+        warm start, nor where a hidden layer is narrower than the outputs.
+    n_restarts : int, default=2
+        Number of random starts. They race on the coarsest grid for a few iterations, the better
+        half of them for a few more, and so on; only the last one is trained further.
+    max_iter : int, default=1000
+        Largest number of solver iterations on every grid, not counting those of the race.
+    tol : float, default=1e-5
+        A run of the solver has converged when an iteration lowers the objective (``"lbfgs"``), or
+        is predicted to lower it (``"lm"``), by no more than this fraction. With
+        `early_stopping` the loss of the held-out samples has to fall by this fraction to count as
+        improved.
+    early_stopping : bool, default=False
+        Whether to set samples aside (the same share of every class), end the training when their
+        loss no longer improves, and keep the network with the smallest such loss. The weights of
+        ``alpha="auto"`` are chosen on the other samples all the same.
+    validation_fraction : float, default=0.1
+        Share of the samples to set aside, between 0 and 1. Only used with `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of iterations without improvement after which training on a grid ends. Only used
+        with `early_stopping`.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the network of the previous call, in place of random starts. The
+        data may differ, but not the shape of the network, `degree` or `base_function`.
+    n_jobs : int, default=None
+        Number of threads that run the starts of the race. ``None`` means 1 unless in a
+        :obj:`joblib.parallel_config` context, ``-1`` all cores.
+    random_state : int, RandomState instance or None, default=None
+        Source of the random starts and, with `early_stopping`, of the split. An int makes fits
+        repeatable.
+    verbose : int or bool, default=0
+        Whether to print a line per training phase.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the sample weights by class. ``"balanced"`` makes the weights of every class sum
+        to the same value, sample weights included. ``None`` leaves them as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    network_ : Network
+        The fitted network. Called with an array of shape (n_samples, n_features) in the units of
+        `X`, it returns its outputs, shape (n_samples, n_outputs).
+    alpha_ : list of ndarray of shape (n_in, n_out)
+        For every layer, the roughness weights of the edges between its ``n_in`` input and
+        ``n_out`` output nodes.
+    solver_ : {"lbfgs", "lm"}
+        The solver used.
+    n_iter_ : int
+        Number of solver iterations after the race, on all grids together, those of the additive
+        model included where it was chosen.
+    loss_curve_ : list of float
+        Objective, loss plus penalty, after every one of them. With ``alpha="auto"`` it may rise
+        where the weights, and with them the objective, change.
+    loss_ : float
+        Last value of ``loss_curve_``.
+    best_loss_ : float
+        Smallest value of ``loss_curve_``.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples, without penalty, after every iteration. Only with
+        `early_stopping`.
+    n_features_in_ : int
+        Number of columns of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if `X` has names that are all strings.
+    n_outputs_ : int
+        Number of outputs of the network: 1 for two classes, else the number of classes.
+
+    See Also
+    --------
+    KANRegressor : The same model for numbers.
+    sklearn.neural_network.MLPClassifier : Network with fixed functions on the nodes.
+    sklearn.linear_model.LogisticRegression : Log-odds that are linear in the columns.
+
+    Notes
+    -----
+    The loss is the mean log-loss of the training samples, in nats. Equal samples are merged, so
+    that weights are exactly repetitions.
+
+    Beyond the range of the training data the edge functions go on as straight lines.
+
+    A keyboard interrupt ends the training with a warning and leaves the best network so far.
+
+    References
+    ----------
+    Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skkan import KANClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = KANClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> model.score(X[1::2], y[1::2]) > 0.9
+    True
+    >>> model.predict_proba(X[:1]).shape
+    (1, 3)
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseKAN._parameter_constraints,
@@ -27,7 +166,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
 
     def __init__(
         self,
-        hidden_layer_sizes: ArrayLike = (5,),
+        hidden_layer_sizes: ArrayLike | str = "auto",
         *,
         grid_size: int | ArrayLike = 5,
         degree: int = 3,
@@ -79,7 +218,8 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         y : array-like of shape (n_samples,)
             Labels of any kind.
         sample_weight : array-like of shape (n_samples,), optional
-            Non-negative weights; a weight of 2 is the same as a repeated sample.
+            Non-negative weights; a weight of 2 is the same as a repeated sample, a weight of 0 the
+            same as none.
 
         Returns
         -------
@@ -92,6 +232,13 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             If parameters or data cannot be used, or hold fewer than two classes.
         TypeError
             If `X` is sparse.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the last run of the solver was ended by `max_iter`.
+        UserWarning
+            If a keyboard interrupt has ended the training.
         """
         with self._all_or_nothing():
             inputs, labels = validate_data(self, reject_sparse(X), y, dtype=np.float64)
@@ -141,6 +288,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes the log-odds of ``classes_[1]``, else one score per class, whose
             softmax gives the probabilities.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
         """
         out = self._outputs(X)
         return out[:, 0] if len(self.classes_) == 2 else out
@@ -157,6 +314,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
         """
         out = self._outputs(X)
         if len(self.classes_) == 2:
@@ -175,6 +342,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
         """
         out = self._outputs(X)
         if len(self.classes_) == 2:
@@ -193,6 +370,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         -------
         y : ndarray of shape (n_samples,)
             The most probable label.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
         """
         scores = self.decision_function(X)
         found = (scores > 0.0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)

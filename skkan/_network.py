@@ -174,6 +174,40 @@ class Network:
                 residual = (trace.slopes[depth - 1] @ residual[:, :, None])[:, :, 0]
         return np.concatenate(parts[::-1])
 
+    def tangent(self, trace: Trace, direction: FloatArray) -> FloatArray:
+        """Return the derivative of the outputs along `direction`, shape (n_samples, n_outputs).
+
+        Parameters
+        ----------
+        trace : Trace
+            Of the same parameters.
+        direction : ndarray of shape (n_parameters,)
+            Change of the parameters.
+        """
+        change: FloatArray = np.zeros(0)
+        for depth, part in enumerate(self.split(direction)):
+            own = trace.features[depth] @ part.reshape(-1, part.shape[2])
+            if depth:
+                own += (change[:, None, :] @ trace.slopes[depth - 1])[:, 0, :]
+            change = own
+        return change
+
+    def by_node(self, maps: Sequence[FloatArray], vector: FloatArray) -> FloatArray:
+        """Apply one matrix per node to the coefficients of the edges that lead to it.
+
+        Parameters
+        ----------
+        maps : sequence of ndarray of shape (n_out, n_in * n_features, n_in * n_features)
+            For every layer.
+        vector : ndarray of shape (n_parameters,)
+            Coefficients.
+        """
+        parts = []
+        for matrices, coef in zip(maps, self.split(vector), strict=True):
+            columns = coef.reshape(-1, coef.shape[2]).T[:, :, None]
+            parts.append((matrices @ columns)[:, :, 0].T.ravel())
+        return np.concatenate(parts)
+
     def jacobian(self, trace: Trace, seeds: FloatArray) -> FloatArray:
         """Return the derivatives of combinations of the outputs.
 

@@ -1,5 +1,7 @@
 """Data, network, loss and penalty as one function of the parameter vector."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg.blas import dsyrk
 
@@ -103,6 +105,30 @@ class Objective:
             matrix = dsyrk(1.0, jacobian.T, beta=1.0, c=matrix, overwrite_c=True, lower=True)
         self._latest = parameters.copy(), (value, gradient, matrix)
         return self._latest[1]
+
+    def gauss_newton(
+        self, parameters: FloatArray
+    ) -> tuple[float, FloatArray, Callable[[FloatArray], FloatArray]]:
+        """Return objective, gradient and the product of its Gauss-Newton matrix with a vector."""
+        network, data = self.network.copy(), self.data
+        network.set_parameters(parameters)
+        trace = network.trace(data.inputs, self.first_features)
+        out = trace.nodes[-1]
+        value, gradient = self.penalty.value_and_gradient(network, parameters)
+        value += self.loss.value(out, data.target, data.weight)
+        gradient = gradient + network.gradient(
+            trace, self.loss.gradient(out, data.target, data.weight)
+        )
+        factor = self.loss.curvature_factor(out, data.weight)
+
+        def product(vector: FloatArray) -> FloatArray:
+            change = network.tangent(trace, vector)[:, None, :] @ factor
+            weighted = (change @ factor.transpose(0, 2, 1))[:, 0, :]
+            # The penalty is quadratic, so that its gradient at a vector is its matrix times it.
+            own = self.penalty.value_and_gradient(network, vector)[1]
+            return network.gradient(trace, weighted) + own
+
+        return value, gradient, product
 
     def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the blocks of the Gauss-Newton matrix of the loss that belong to one node.

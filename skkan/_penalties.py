@@ -122,13 +122,28 @@ class Penalty:
         Weights of all edges.
     softmax : bool, default=False
         Whether a constant added to all outputs changes nothing.
+    floors : dict of str to float, optional
+        Smallest weights of both forms.
     """
 
     gauge_weight = 1e-2
 
-    def __init__(self, network: Network, rough: float, line: float, softmax: bool = False) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rough: float,
+        line: float,
+        softmax: bool = False,
+        floors: dict[str, float] | None = None,
+    ) -> None:
+        self.floors = floors or dict.fromkeys(GROUPS, LOWEST_WEIGHT)
+        rough, line = max(rough, self.floors["rough"]), max(line, self.floors["line"])
         self.layers = [LayerPenalty.of(layer, rough, line) for layer in network.layers]
         self.softmax = softmax
+
+    def bounded(self, name: str, weight: FloatArray) -> FloatArray:
+        """Return weights of the form `name`, moved into the range that is allowed."""
+        return np.clip(weight, self.floors[name], HIGHEST_WEIGHT)
 
     def _gauges(self, depth: int, n_in: int, n_out: int) -> FloatArray:
         """Quadratic form on the edges' constants, as a matrix over (n_in, n_out) pairs."""
@@ -173,11 +188,10 @@ class Penalty:
             By what the edges of every layer have been divided; a weight grows by its square, and
             the value of the penalty stays as it was.
         """
-        moved = Penalty(network, 0.0, 0.0, self.softmax)
+        moved = Penalty(network, 0.0, 0.0, self.softmax, self.floors)
         for new, old, factor in zip(moved.layers, self.layers, shrink, strict=True):
             new.weights = {
-                name: np.clip(weight * factor**2, LOWEST_WEIGHT, HIGHEST_WEIGHT)
-                for name, weight in old.weights.items()
+                name: self.bounded(name, weight * factor**2) for name, weight in old.weights.items()
             }
         return moved
 
@@ -201,6 +215,28 @@ class Penalty:
             *self.layers[1:],
         ]
         return other
+
+    def add_shift_priors(self, blocks: Sequence[FloatArray], precision: float) -> float:
+        """Give the constant of every hidden node a prior, and return its log-determinant.
+
+        Neither data nor penalty need say where a hidden node lies: its grid follows it. A measure
+        of volume wants such directions bounded all the same.
+
+        Parameters
+        ----------
+        blocks : sequence of ndarray
+            As :meth:`node_blocks` returns them, or views of these places in a whole matrix; the
+            prior's matrix is added in place.
+        precision : float
+            Of a node's constant.
+        """
+        log_det = 0.0
+        for own, block in zip(self.layers[:-1], blocks[:-1], strict=True):
+            n_in, n_out = own.weights["line"].shape
+            direction = np.tile(own.constant, n_in)
+            block[...] += precision * direction[:, None] * direction
+            log_det += n_out * float(np.log(precision * direction @ direction))
+        return log_det
 
     def node_blocks(self) -> list[FloatArray]:
         """Return the blocks of the penalty's matrix that belong to one node.

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, lapack
 
+from skkan._network import Network
 from skkan._objective import Objective
-from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
+from skkan._penalties import Penalty
 from skkan._typing import FloatArray
 
 LOWEST_NOISE = 1e-32
@@ -40,7 +41,8 @@ class Posterior:
     covariances : list of ndarray of shape (n_in, n_out, n_features, n_features)
         For every layer and edge, its block of ``A^-1``.
     log_det : float
-        Log-determinant of ``A``.
+        Log-determinant of ``A``, less that of the prior of the hidden nodes' constants, with which
+        it has been completed.
     dof : float
         Effective degrees of freedom, ``tr(A^-1 H)`` with the loss's part ``H`` of ``A``.
     """
@@ -62,14 +64,15 @@ class Smoothing:
         Effective degrees of freedom of the fit.
     log_evidence : float
         Log marginal likelihood, up to a constant of the data.
-    penalty : Penalty
-        With the weights of the next step.
+    by_edge, by_layer : Penalty
+        With the weights of the next step: one for every edge, or one for all edges of a layer.
     """
 
     noise: float
     dof: float
     log_evidence: float
-    penalty: Penalty
+    by_edge: Penalty
+    by_layer: Penalty
 
 
 def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
@@ -77,7 +80,10 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     loss_matrix = np.tril(objective.normal_equations(parameters)[2])
     matrix = loss_matrix.copy()
     objective.penalty.add_hessian(objective.network, matrix)
-    inverse, log_det = _inverse(matrix)
+    blocks = node_views(objective.network, matrix)
+    log_det = -objective.penalty.add_shift_priors(blocks, _shift_precision(objective, parameters))
+    inverse, part = _inverse(matrix)
+    log_det += part
     covariances: list[FloatArray] = []
     start = 0
     for layer in objective.network.layers:
@@ -97,6 +103,8 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     log_det, dof = 0.0, 0.0
     losses = objective.node_curvatures(parameters)
     penalties = objective.penalty.node_blocks()
+    precision = _shift_precision(objective, parameters)
+    log_det -= objective.penalty.add_shift_priors(penalties, precision)
     for layer, loss, penalty in zip(objective.network.layers, losses, penalties, strict=True):
         n_in, m, n_out = layer.coef.shape
         covariance = np.empty((n_in, n_out, m, m))
@@ -108,6 +116,35 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
             covariance[:, node] = np.einsum("imin->imn", by_edge)
         covariances.append(covariance)
     return Posterior(covariances, log_det, dof)
+
+
+def _shift_precision(objective: Objective, parameters: FloatArray) -> float:
+    """Precision, in units of the objective, of a hidden node's constant of variance 1."""
+    n = objective.data.total
+    if not objective.loss.has_noise_level:
+        return 1.0 / n
+    size = n * objective.data.target.shape[1]
+    return max(2.0 * objective.data_value(parameters) * n / size, LOWEST_NOISE) / n
+
+
+def node_views(network: Network, matrix: FloatArray) -> list[FloatArray]:
+    """Return the blocks of `matrix` that belong to one node, as writable views.
+
+    As in ``Objective.node_curvatures``.
+    """
+    views, start = [], 0
+    for layer in network.layers:
+        stop = start + layer.coef.size
+        block = matrix[start:stop, start:stop]
+        rows, n_out = layer.n_in * layer.n_features, layer.n_out
+        view = np.lib.stride_tricks.as_strided(
+            block,
+            (n_out, rows, rows),
+            ((n_out > 1) * sum(block.strides), n_out * block.strides[0], n_out * block.strides[1]),
+        )
+        views.append(view)
+        start = stop
+    return views
 
 
 def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
@@ -156,11 +193,13 @@ def update_smoothing(
         noise = max(noise, LOWEST_NOISE)
     network, penalty = objective.network, objective.penalty
     energy_sum, prior_log_det, rank_sum = 0.0, 0.0, 0
-    updated = []
+    by_edge: list[dict[str, FloatArray]] = []
+    by_layer: list[dict[str, FloatArray]] = []
     layers = zip(penalty.layers, network.split(parameters), posterior.covariances, strict=True)
     for own, coef, covariance in layers:
         energies = own.energies(coef)
-        weights = {}
+        by_edge.append({})
+        by_layer.append({})
         for name, form in own.forms.items():
             rank, weight, energy = own.ranks[name], own.weights[name], energies[name]
             trace = np.einsum("ijmn,imn->ij", covariance, form)
@@ -170,13 +209,21 @@ def update_smoothing(
             prior_log_det += weight.shape[1] * float(own.log_dets[name].sum())
             rank_sum += rank * weight.size
             best = noise / n * gamma / np.maximum(energy, 1e-300)
-            weights[name] = np.clip(best, LOWEST_WEIGHT, HIGHEST_WEIGHT)
-        updated.append(weights)
+            by_edge[-1][name] = penalty.bounded(name, best)
+            common = noise / n * gamma.sum() / max(float(energy.sum()), 1e-300)
+            by_layer[-1][name] = penalty.bounded(name, np.full_like(weight, common))
     # The prior of the constants, which cancels the same part of the posterior.
     per_feature = penalty.gauge_weight / network.layers[0].grid.n_splines
-    prior_log_det += (len(parameters) - rank_sum) * np.log(per_feature)
+    n_shifts = sum(layer.n_out for layer in network.layers[:-1])
+    prior_log_det += (len(parameters) - rank_sum - n_shifts) * np.log(per_feature)
     log_evidence = 0.5 * (prior_log_det - posterior.log_det)
     log_evidence -= (loss_value + 0.5 * energy_sum) * n / noise
     if objective.loss.has_noise_level:
         log_evidence -= 0.5 * size * np.log(noise)
-    return Smoothing(noise, posterior.dof, log_evidence, penalty.with_weights(updated))
+    return Smoothing(
+        noise,
+        posterior.dof,
+        log_evidence,
+        penalty.with_weights(by_edge),
+        penalty.with_weights(by_layer),
+    )

@@ -24,7 +24,13 @@ from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._progress import Phase, Progress
-from skkan._smoothing import Posterior, full_posterior, node_posterior, update_smoothing
+from skkan._smoothing import (
+    Posterior,
+    Smoothing,
+    full_posterior,
+    node_posterior,
+    update_smoothing,
+)
 from skkan._typing import FloatArray
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
@@ -35,9 +41,13 @@ START_WEIGHT = 1e-3
 FIXED_LINE_SHARE = 1e-3
 WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS = 20
-PATIENCE = 4
+PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND = 0.5
-WORTH_A_NETWORK = 15.0
+WORTH_A_WEIGHT = 0.25
+WORTH_A_NETWORK = 5.0
+# Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
+# on classes that can be separated, nothing else keeps the log-odds from growing without bound.
+LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
 LM_MAX_PARAMETERS = 1500
 LM_MAX_WORK = 3e10
 
@@ -125,11 +135,16 @@ class _Stopped(Exception):  # noqa: N818
 
 @dataclass
 class _State:
-    """A network with its penalty, and the evidence for both where it has been computed."""
+    """A network with its penalty, and what the smoothing says of both where it is known."""
 
     network: Network
     penalty: Penalty
-    log_evidence: float = -np.inf
+    smoothing: Smoothing | None = None
+
+    @property
+    def log_evidence(self) -> float:
+        """Evidence for network and penalty."""
+        return -np.inf if self.smoothing is None else self.smoothing.log_evidence
 
 
 class Trainer:
@@ -220,7 +235,10 @@ class Trainer:
         return self._penalty(network, alpha, FIXED_LINE_SHARE * alpha)
 
     def _penalty(self, network: Network, rough: float, line: float) -> Penalty:
-        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss))
+        floors = None
+        if self.settings.alpha is None and not self.loss.has_noise_level:
+            floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
+        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
 
     def _objective(
         self, network: Network, penalty: Penalty, features: FloatArray | None
@@ -346,7 +364,7 @@ class Trainer:
             network = network.copy()
             self._follow(network, network.grid_size)
             trial = _State(network, self._penalty(network, weight, weight))
-            return self._with_evidence(trial, features, phase)[0]
+            return self._with_evidence(trial, features, phase)
 
         best = attempt(state.network, START_WEIGHT)
         for direction in (1.0, -1.0):
@@ -365,37 +383,57 @@ class Trainer:
         return best
 
     def _choose_weights(self, state: _State, features: FloatArray, phase: Phase) -> _State:
-        """Give every edge weights of its own, and keep the state of the highest evidence."""
-        best, penalty = self._with_evidence(state, features, phase)
-        self.best, trial = best, _State(best.network, penalty)
+        """Give every layer, and then every edge, weights of its own while the evidence grows."""
+        if state.smoothing is None:
+            state = self._with_evidence(state, features, phase)
+        self.best = state
+        state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
+        n_weights = sum(weight.size for p in state.penalty.layers for weight in p.weights.values())
+        price = WORTH_A_WEIGHT * n_weights
+        return self._climb(state, features, phase, "by_edge", PATIENCE_BY_EDGE, price)
+
+    def _climb(
+        self,
+        state: _State,
+        features: FloatArray,
+        phase: Phase,
+        kind: str,
+        patience: int,
+        price: float,
+    ) -> _State:
+        """Repeat the fixed-point step for the weights, and keep the state of highest evidence.
+
+        The first state with other weights has to be better by `price`.
+        """
+        best = trial = state
         since_best = 0
         for _ in range(MAX_ROUNDS):
-            if self._spent(phase) or since_best == PATIENCE:
+            if self._spent(phase) or since_best == patience:
                 break
-            trial = self._followed(trial, best.network.grid_size)
-            trial, penalty = self._with_evidence(trial, features, phase)
-            if trial.log_evidence > best.log_evidence + WORTH_A_ROUND:
+            trial = _State(trial.network, getattr(trial.smoothing, kind))
+            trial = self._with_evidence(
+                self._followed(trial, best.network.grid_size), features, phase
+            )
+            if trial.log_evidence > best.log_evidence + WORTH_A_ROUND + price:
                 self.best = best = trial
-                since_best = 0
+                since_best, price = 0, 0.0
             else:
                 since_best += 1
-            trial = _State(trial.network, penalty)
         return best
 
     def _spent(self, phase: Phase) -> bool:
         return phase.n_iter + self.plan.round_iter > self.settings.max_iter
 
-    def _with_evidence(
-        self, state: _State, features: FloatArray, phase: Phase
-    ) -> tuple[_State, Penalty]:
-        """Run the solver for a round; return the state and the penalty to go on with."""
+    def _with_evidence(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+        """Run the solver for a round, and the smoothing for where it ends."""
         left = self.settings.max_iter - phase.n_iter
         objective = self._objective(state.network, state.penalty, features)
         max_iter = max(1, min(left, self.plan.round_iter))
         state, _ = self._solve(state, objective, max_iter, phase)
         parameters = state.network.get_parameters()
-        smoothing = update_smoothing(objective, parameters, self.plan.posterior)
-        return replace(state, log_evidence=smoothing.log_evidence), smoothing.penalty
+        return replace(
+            state, smoothing=update_smoothing(objective, parameters, self.plan.posterior)
+        )
 
     def _solve(
         self, state: _State, objective: Objective, max_iter: int, phase: Phase
@@ -467,7 +505,7 @@ class Trainer:
         penalty = self._first_penalty(network)
         for name, weight in additive.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
-        self.best = _State(network, penalty, additive.best.log_evidence)
+        self.best = _State(network, penalty)
         self.n_iter += additive.n_iter
         self.loss_curve += additive.loss_curve
         self.converged = additive.converged

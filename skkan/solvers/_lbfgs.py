@@ -49,25 +49,17 @@ class Whitening:
             self._factors.append(factor)
             self._inverses.append(np.linalg.inv(factor))
 
-    def _apply(self, maps: list[FloatArray], vector: FloatArray) -> FloatArray:
-        """Apply one matrix per node to the coefficients of the edges that lead to it."""
-        parts = []
-        for by_node, coef in zip(maps, self._network.split(vector), strict=True):
-            columns = coef.reshape(-1, coef.shape[2]).T[:, :, None]
-            parts.append((by_node @ columns)[:, :, 0].T.ravel())
-        return np.concatenate(parts)
-
     def whiten(self, parameters: FloatArray) -> FloatArray:
         """Return ``z`` of `parameters`."""
-        return self._apply([f.transpose(0, 2, 1) for f in self._factors], parameters)
+        return self._network.by_node([f.transpose(0, 2, 1) for f in self._factors], parameters)
 
     def colour(self, z: FloatArray) -> FloatArray:
         """Return the parameters of `z`."""
-        return self._apply([f.transpose(0, 2, 1) for f in self._inverses], z)
+        return self._network.by_node([f.transpose(0, 2, 1) for f in self._inverses], z)
 
     def pull_gradient(self, gradient: FloatArray) -> FloatArray:
         """Return the gradient with respect to ``z`` of one with respect to the parameters."""
-        return self._apply(self._inverses, gradient)
+        return self._network.by_node(self._inverses, gradient)
 
 
 def minimize_lbfgs(

@@ -4,22 +4,104 @@ Minimises ``F(p)`` by steps that solve ``(H + mu D) s = -g`` with the Gauss-Newt
 loss and penalty, the gradient ``g``, and the scaling ``D = diag(H)``. The damping ``mu`` follows
 the gain ratio, actual over predicted decrease, by Nielsen's rule.
 
+Up to ``DENSE_MAX_PARAMETERS`` parameters ``H`` is built and factorised. Beyond, the system is
+solved by conjugate gradients from products ``H v`` alone, preconditioned by the blocks of ``H``
+that belong to one node, and only as exactly as pays (a truncated Newton method).
+
 References
 ----------
 J. J. More, "The Levenberg-Marquardt algorithm: implementation and theory", 1978.
 H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05.
+J. Nocedal and S. Wright, *Numerical Optimization*, Springer 2006, section 7.1.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
 
 from skkan._objective import Objective
 from skkan._typing import FloatArray
 from skkan.solvers._result import SolverResult
 
+DENSE_MAX_PARAMETERS = 2500
 MAX_DAMPING = 1e12
+CG_TOLERANCE = 0.05
+CG_MAX_ITER = 100
+
+
+class DenseSystem:
+    """The linearised problem at a point, with ``H`` as a matrix."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def move_to(self, parameters: FloatArray) -> None:
+        """Linearise at `parameters`."""
+        objective = self._objective
+        self.value, self.gradient, matrix = objective.normal_equations(parameters)
+        self._matrix = matrix.copy(order="F")
+        objective.penalty.add_hessian(objective.network, self._matrix)
+        diagonal = self._matrix.diagonal()
+        self.scale = np.maximum(diagonal, 1e-14 * diagonal.max())
+
+    def step(self, damping: float) -> FloatArray | None:
+        """Solve the damped system, or return None where it is not positive definite."""
+        damped = self._matrix.copy(order="F")
+        damped[np.diag_indices_from(damped)] += damping * self.scale
+        try:
+            factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return None
+        return -cho_solve(factor, self.gradient, check_finite=False)
+
+
+class KrylovSystem:
+    """The linearised problem at a point, with ``H`` as an operator."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+
+    def move_to(self, parameters: FloatArray) -> None:
+        """Linearise at `parameters`."""
+        objective = self._objective
+        self.value, self.gradient, self._product = objective.gauss_newton(parameters)
+        losses = objective.node_curvatures(parameters)
+        penalties = objective.penalty.node_blocks()
+        self._blocks = [a + b for a, b in zip(losses, penalties, strict=True)]
+        diagonals = [np.einsum("jpp->pj", block).ravel() for block in self._blocks]
+        diagonal = np.concatenate(diagonals)
+        self.scale = np.maximum(diagonal, 1e-14 * diagonal.max())
+
+    def _preconditioner(self, damping: float) -> Callable[[FloatArray], FloatArray] | None:
+        inverses: list[FloatArray] = []
+        network = self._objective.network
+        for block, scale in zip(self._blocks, network.split(self.scale), strict=True):
+            damped = block.copy()
+            size = np.arange(block.shape[1])
+            damped[:, size, size] += damping * scale.reshape(-1, scale.shape[2]).T
+            try:
+                factor = np.linalg.cholesky(damped)
+            except np.linalg.LinAlgError:
+                return None
+            inverses.append(np.linalg.inv(factor))
+        return lambda v: network.by_node(
+            [inverse.transpose(0, 2, 1) for inverse in inverses], network.by_node(inverses, v)
+        )
+
+    def step(self, damping: float) -> FloatArray | None:
+        """Solve the damped system roughly; None where it is not positive definite."""
+        apply = self._preconditioner(damping)
+        if apply is None:
+            return None
+        square = (len(self.gradient),) * 2
+        operator = LinearOperator(
+            square, matvec=lambda v: self._product(v) + damping * self.scale * v, dtype=np.float64
+        )
+        inverse = LinearOperator(square, matvec=apply, dtype=np.float64)
+        step, _ = cg(operator, -self.gradient, rtol=CG_TOLERANCE, maxiter=CG_MAX_ITER, M=inverse)
+        return step
 
 
 def minimize_lm(
@@ -35,7 +117,7 @@ def minimize_lm(
     Parameters
     ----------
     objective : Objective
-        Gives ``normal_equations``, ``value`` and the penalty's matrix.
+        Gives value, gradient and the Gauss-Newton matrix.
     parameters : ndarray of shape (n_parameters,)
         Starting point.
     max_iter : int
@@ -51,57 +133,37 @@ def minimize_lm(
     history: list[float] = []
     growth = 2.0
     converged = False
-    value, gradient, matrix = _system(objective, parameters)
+    dense = len(parameters) <= DENSE_MAX_PARAMETERS
+    system = DenseSystem(objective) if dense else KrylovSystem(objective)
+    system.move_to(parameters)
     while len(history) < max_iter and not converged:
-        scale = np.maximum(np.diag(matrix), 1e-14 * matrix.diagonal().max())
-        while damping < MAX_DAMPING:
-            step = _damped_step(matrix, gradient, damping * scale)
-            if step is None:
+        accepted = False
+        while not accepted and damping < MAX_DAMPING:
+            step = system.step(damping)
+            if step is None or not np.all(np.isfinite(step)):
                 damping *= growth
                 growth *= 2.0
                 continue
-            predicted = 0.5 * float(step @ (damping * scale * step - gradient))
-            if predicted <= tol * abs(value) and damping <= 1.0:
-                converged = True
+            predicted = 0.5 * float(step @ (damping * system.scale * step - system.gradient))
+            converged = predicted <= tol * abs(system.value) and damping <= 1.0
             trial = parameters + step
-            new_value = objective.value(trial)
-            gain = (value - new_value) / predicted if predicted > 0.0 else -1.0
-            if np.isfinite(new_value) and gain > 1e-4:
+            value = objective.value(trial)
+            gain = (system.value - value) / predicted if predicted > 0.0 else -1.0
+            accepted = bool(np.isfinite(value)) and gain > 1e-4
+            if accepted:
                 damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3), 1e-15)
                 growth = 2.0
                 parameters = trial
+            elif converged:
                 break
-            if converged:
-                break
-            damping *= growth
-            growth *= 2.0
-        else:
+            else:
+                damping *= growth
+                growth *= 2.0
+        if not accepted:
             converged = True
-        if parameters is not trial:
             break
-        value, gradient, matrix = _system(objective, parameters)
-        history.append(value)
-        if callback is not None and callback(value, parameters):
+        system.move_to(parameters)
+        history.append(system.value)
+        if callback is not None and callback(system.value, parameters):
             break
-    return SolverResult(parameters, value, len(history), converged, history, damping)
-
-
-def _system(objective: Objective, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-    value, gradient, matrix = objective.normal_equations(parameters)
-    matrix = matrix.copy(order="F")
-    objective.penalty.add_hessian(objective.network, matrix)
-    return value, gradient, matrix
-
-
-def _damped_step(
-    matrix: FloatArray, gradient: FloatArray, diagonal: FloatArray
-) -> FloatArray | None:
-    """Solve the damped system, or return None where it is not positive definite."""
-    damped = matrix.copy(order="F")
-    damped[np.diag_indices_from(damped)] += diagonal
-    try:
-        factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError:
-        return None
-    step: FloatArray = -cho_solve(factor, gradient, check_finite=False)
-    return step if np.all(np.isfinite(step)) else None
+    return SolverResult(parameters, system.value, len(history), converged, history, damping)
