@@ -41,6 +41,7 @@ START_WEIGHT = 1e-3
 FIXED_LINE_SHARE = 1e-3
 WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS = 20
+ROUND_TOL = 1e-2
 PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND = 0.5
 WORTH_A_WEIGHT = 0.25
@@ -63,7 +64,7 @@ class SolverPlan:
 
 
 SOLVERS = {
-    "lm": SolverPlan(minimize_lm, full_posterior, race_iter=15, round_iter=4),
+    "lm": SolverPlan(minimize_lm, full_posterior, race_iter=15, round_iter=30),
     "lbfgs": SolverPlan(minimize_lbfgs, node_posterior, race_iter=40, round_iter=15),
 }
 
@@ -208,10 +209,9 @@ class Trainer:
             else:
                 self.best = _State(*start)
             for number, grid_size in enumerate(self.settings.grid_sizes):
-                finest = number + 1 == len(self.settings.grid_sizes)
-                search = number == 0 and start is None
-                if not self._train_on_grid(grid_size, search=search, polish=finest):
+                if not self._train_on_grid(grid_size, search=number == 0 and start is None):
                     break
+            self._polish()
             if start is None:
                 self._prefer_additive()
         except KeyboardInterrupt:
@@ -305,15 +305,15 @@ class Trainer:
         state = _State(network, self._first_penalty(network))
         return value if np.isfinite(value) else np.inf, state
 
-    def _train_on_grid(self, grid_size: int, search: bool, polish: bool) -> bool:
+    def _train_on_grid(self, grid_size: int, search: bool) -> bool:
         """Train the best network on one grid; return whether a finer one is worth a try."""
         data, settings = self.data, self.settings
-        state = self.best
-        network = state.network.copy()
+        before = self.best
+        network = before.network.copy()
         refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
-        state = self._followed(_State(network, state.penalty), grid_size)
+        state = self._followed(_State(network, before.penalty), grid_size)
         features = self._features(state.network)
-        before, self._since_best = self._best_validation, 0
+        best_validation, self._since_best = self._best_validation, 0
         with self.progress.phase(f"grid size {grid_size}", settings.max_iter) as phase:
             try:
                 if settings.alpha is not None:
@@ -322,17 +322,28 @@ class Trainer:
                     if search:
                         state = self._search_common_weight(state, features, phase)
                     state = self._choose_weights(state, features, phase)
-                if polish:
-                    left = settings.max_iter - phase.n_iter
-                    objective = self._objective(state.network, state.penalty, features)
-                    state, self.converged = self._solve(state, objective, max(left, 1), phase)
+            except _Stopped:
+                if self.validation is None:
+                    raise
+        if self.validation is not None:
+            return self._best_validation < best_validation
+        better = settings.alpha is not None or state.log_evidence > before.log_evidence
+        self.best = state if better else before
+        return better
+
+    def _polish(self) -> None:
+        """Run the solver to convergence, grids and weights held still."""
+        self._since_best = 0
+        state = self.best
+        objective = self._objective(state.network, state.penalty, self._features(state.network))
+        with self.progress.phase("polish", self.settings.max_iter) as phase:
+            try:
+                state, self.converged = self._solve(state, objective, self.settings.max_iter, phase)
             except _Stopped:
                 if self.validation is None:
                     raise
         if self.validation is None:
             self.best = state
-            return True
-        return self._best_validation < before
 
     def _followed(self, state: _State, grid_size: int) -> _State:
         """Return the state with hidden grids that fit the data, and penalty weights for them."""
@@ -343,19 +354,20 @@ class Trainer:
         return _State(network, state.penalty.carried_to(network, shrink))
 
     def _settle(self, state: _State, features: FloatArray, phase: Phase) -> _State:
-        """Alternate between the solver and the hidden grids, with a penalty of fixed weight."""
-        grid_size = state.network.grid_size
-        for _ in range(MAX_ROUNDS // 2):
-            left = self.settings.max_iter - phase.n_iter
-            if left <= 0:
+        """Alternate between the solver and the hidden grids while the objective falls."""
+        best, lowest = state, np.inf
+        for _ in range(MAX_ROUNDS):
+            if self._spent(phase):
                 break
             objective = self._objective(state.network, state.penalty, features)
-            max_iter = min(left, self.plan.round_iter)
-            state, converged = self._solve(state, objective, max_iter, phase)
+            state, converged = self._solve(state, objective, self.plan.round_iter, phase)
+            if not phase.loss < lowest * (1.0 - ROUND_TOL):
+                break
+            best, lowest = state, phase.loss
             if converged or len(self.settings.shape) == 2:
                 break
-            state = self._followed(state, grid_size)
-        return state
+            state = self._followed(state, state.network.grid_size)
+        return best
 
     def _search_common_weight(self, state: _State, features: FloatArray, phase: Phase) -> _State:
         """Raise or lower the one weight of all edges as long as the evidence grows."""
@@ -422,21 +434,24 @@ class Trainer:
         return best
 
     def _spent(self, phase: Phase) -> bool:
-        return phase.n_iter + self.plan.round_iter > self.settings.max_iter
+        return phase.n_iter >= self.settings.max_iter
 
     def _with_evidence(self, state: _State, features: FloatArray, phase: Phase) -> _State:
         """Run the solver for a round, and the smoothing for where it ends."""
-        left = self.settings.max_iter - phase.n_iter
         objective = self._objective(state.network, state.penalty, features)
-        max_iter = max(1, min(left, self.plan.round_iter))
-        state, _ = self._solve(state, objective, max_iter, phase)
+        state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)
         parameters = state.network.get_parameters()
         return replace(
             state, smoothing=update_smoothing(objective, parameters, self.plan.posterior)
         )
 
     def _solve(
-        self, state: _State, objective: Objective, max_iter: int, phase: Phase
+        self,
+        state: _State,
+        objective: Objective,
+        max_iter: int,
+        phase: Phase,
+        tol: float = 0.0,
     ) -> tuple[_State, bool]:
         """Run the solver; return the new state and whether it converged."""
         stop = False
@@ -456,7 +471,8 @@ class Trainer:
             return stop
 
         start = state.network.get_parameters()
-        tol = self.settings.tol
+        max_iter = max(1, min(max_iter, self.settings.max_iter - phase.n_iter))
+        tol = max(tol, self.settings.tol)
         found = self.plan.minimize(objective, start, max_iter, tol, after_iteration)
         state = replace(state, network=network_at(found.parameters))
         if stop:
