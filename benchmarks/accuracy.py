@@ -119,8 +119,8 @@ def main() -> None:
     rows = []
     for name in arguments.names:
         for n_samples in arguments.samples:
-            for seed in range(arguments.seeds):
-                rows.append(measure(name, n_samples, seed, arguments.restarts))
+            seeds = range(arguments.seeds)
+            rows += [measure(name, n_samples, seed, arguments.restarts) for seed in seeds]
             own = pd.DataFrame(rows[-arguments.seeds :])
             print(
                 f"{name:28s} n={n_samples:5d} [{own['shape'][0]}]  nRMSE best "

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -23,10 +23,15 @@ from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
 from skkan._progress import CallbackSupportMixin, Progress
-from skkan._training import Settings, Trainer, choose_solver
+from skkan._settings import Settings, choose_solver
+from skkan._training import Trainer
 from skkan._typing import FloatArray
 
 DEFAULT_WIDTH = 5
+PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha"}
+
+
+Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class BaseKAN(CallbackSupportMixin, BaseEstimator):
@@ -98,20 +103,49 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Put the fitted attributes back as they were if the fit fails."""
-        before = {name: value for name, value in vars(self).items() if name.endswith("_")}
+
+        def fitted() -> dict[str, Any]:
+            return {
+                name: value
+                for name, value in vars(self).items()
+                if name.endswith("_") or name in PRIVATE_FITTED
+            }
+
+        before = fitted()
         try:
             yield
         except BaseException:
-            for name in [name for name in vars(self) if name.endswith("_")]:
+            for name in fitted():
                 delattr(self, name)
             self.__dict__.update(before)
+            raise
+
+    def _validated(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
+        """Return `X`, and `y` if given, as scikit-learn validates them; say what to do about X."""
+        if issparse(X):
+            raise TypeError(
+                "X is sparse, but KANs need dense data. Use X.toarray(), "
+                "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
+            )
+        try:
+            return validate_data(self, X, *y, dtype=np.float64, **options)
+        except (TypeError, ValueError) as error:
+            try:
+                check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
+            except (TypeError, ValueError) as cause:
+                if "X" in str(error) or "sample" in str(error):
+                    raise
+                raise type(error)(
+                    f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
+                    "first, for example with OneHotEncoder, and split complex numbers into parts."
+                ) from error
             raise
 
     def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
         if weight.min() < 0.0:
             raise ValueError(
-                f"sample_weight must not be negative, got {weight.min()!r} for sample "
+                f"sample_weight must not be negative, got {weight.min():g} for sample "
                 f"{int(weight.argmin())}. Leave samples out, or give them weight 0."
             )
         if weight.max() == 0.0:
@@ -125,7 +159,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             return (max(DEFAULT_WIDTH, n_outputs),)
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
         for size in sizes:
-            if isinstance(size, bool) or not isinstance(size, Integral) or int(size) < 1:
+            if not _is_positive_integer(size):
                 raise ValueError(
                     "hidden_layer_sizes must hold positive integers, one per hidden layer, got "
                     f"{self.hidden_layer_sizes!r}. Use () for the additive model."
@@ -134,7 +168,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
 
     def _grid_sizes(self) -> tuple[int, ...]:
         sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
-        whole = all(isinstance(size, Integral) and int(size) >= 1 for size in sizes)
+        whole = all(_is_positive_integer(size) for size in sizes)
         if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
             raise ValueError(
                 "grid_size must be a positive integer or an increasing sequence of them, got "
@@ -198,18 +232,13 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
-        held_out = None
-        if self.early_stopping:
-            parts = train_test_split(
-                *(X, target, weight),
-                test_size=self.validation_fraction,
-                random_state=random_state,
-                stratify=labels,
-            )
-            (X, target, weight), held_out = parts[::2], parts[1::2]
-        settings = self._settings(len(X), X.shape[1], target.shape[1])
         used = weight > 0.0
         X, target, weight = X[used], target[used], weight[used]
+        held_out = None
+        if self.early_stopping:
+            stratify = None if labels is None else labels[used]
+            (X, target, weight), held_out = self._split(X, target, weight, stratify, random_state)
+        settings = self._settings(len(X), X.shape[1], target.shape[1])
         scaling = Scaling.of(X, target, weight, standardise)
         order = column_order(scaling.inputs(X), scaling.targets(target), weight)
         X, target, weight = canonical_rows(X[:, order], target, weight)
@@ -219,17 +248,19 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         if held_out is not None:
             inputs, targets, weights = held_out
             validation = TrainingData.of(inputs[:, order], targets, weights, scaling)
+        back = np.argsort(order)
+        progress.input_order = back
         trainer = Trainer(data, validation, loss, settings, scaling, progress, rng)
         result = trainer.run(self._warm_start(settings, scaling, order))
-        back = np.argsort(order)
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
+        self._fitted_alpha = settings.alpha
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
         self.n_outputs_ = target.shape[1]
         self.loss_curve_ = result.loss_curve
-        self.loss_ = result.loss_curve[-1] if result.loss_curve else 0.0
+        self.loss_ = result.loss
         self.best_loss_ = min(result.loss_curve, default=0.0)
         if held_out is not None:
             self.validation_loss_curve_ = result.validation_curve
@@ -243,7 +274,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
 
     def _warm_start(
         self, settings: Settings, scaling: Scaling, order: NDArray[np.intp]
-    ) -> tuple[Network, Penalty] | None:
+    ) -> tuple[Network, Penalty | None] | None:
         """Return the network of the previous fit in the units of this one."""
         if not self.warm_start or not hasattr(self, "network_"):
             return None
@@ -260,12 +291,40 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
                 f"parameters and the data now ask for {settings.shape} or for other edge "
                 "functions. Set warm_start=False to start anew."
             )
-        return network.with_inputs(order).rescaled(scaling), self._penalty.with_inputs(order)
+        # On other data, or with other weights, the old penalty says nothing any more.
+        moved = network.with_inputs(order).rescaled(scaling)
+        same = settings.alpha == self._fitted_alpha and np.array_equal(
+            scaling.input_scale, network.scaling.input_scale[order]
+        )
+        return moved, self._penalty.with_inputs(order) if same else None
+
+    def _split(
+        self,
+        X: FloatArray,
+        target: FloatArray,
+        weight: FloatArray,
+        labels: NDArray[Any] | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[Samples, Samples]:
+        """Set samples aside for early stopping."""
+        try:
+            parts = train_test_split(
+                *(X, target, weight),
+                test_size=self.validation_fraction,
+                random_state=random_state,
+                stratify=labels,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+                f"split {len(X)} samples: {error}"
+            ) from error
+        return tuple(parts[::2]), tuple(parts[1::2])
 
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        inputs: FloatArray = validate_data(self, reject_sparse(X), reset=False, dtype=np.float64)
+        inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             out = self.network_(inputs)
         bad = ~np.isfinite(out).all(axis=1)
@@ -282,11 +341,5 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         return hasattr(self, "network_")
 
 
-def reject_sparse(X: ArrayLike) -> ArrayLike:
-    """Return `X`, or raise TypeError with advice if it is sparse."""
-    if issparse(X):
-        raise TypeError(
-            "X is sparse, but KANs need dense data. Use X.toarray(), "
-            "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
-        )
-    return X
+def _is_positive_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and str(value) != "True" and int(value) >= 1

@@ -9,9 +9,8 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
-from skkan._base import BaseKAN, reject_sparse
+from skkan._base import BaseKAN
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
 from skkan._progress import Progress
 from skkan._typing import FloatArray
@@ -241,7 +240,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             If a keyboard interrupt has ended the training.
         """
         with self._all_or_nothing():
-            inputs, labels = validate_data(self, reject_sparse(X), y, dtype=np.float64)
+            inputs, labels = self._validated(X, y)
             check_classification_targets(labels)
             weight = self._validated_weights(sample_weight, inputs)
             self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -249,7 +248,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             if np.count_nonzero(counts) < 2:
                 raise ValueError(
                     "KANClassifier needs samples of at least two classes, but y has only one "
-                    f"class with positive weight: {self.classes_[counts.argmax()]!r}."
+                    f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
                 )
             weight = np.multiply(weight, self._class_weights(labels, counts)[codes])
             binary = len(self.classes_) == 2

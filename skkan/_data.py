@@ -126,5 +126,7 @@ def column_order(inputs: FloatArray, target: FloatArray, weight: FloatArray) -> 
     """
     share = weight / weight.sum()
     centred = target - share @ target
-    keys = [share @ inputs, share @ inputs**2, *(share @ (inputs * t[:, None]) for t in centred.T)]
+    powers = [inputs**p for p in range(1, 5)]
+    keys = [share @ power for power in powers]
+    keys += [share @ (power * t[:, None]) for power in powers for t in centred.T]
     return np.lexsort(np.round(keys[::-1], 9))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skkan._network import Network
 
@@ -39,6 +40,12 @@ class Progress:
         Training data as ``estimator.score`` takes them.
     sample_weight : array-like of shape (n_samples,), optional
         Weights that callbacks pass to their scorers.
+
+    Attributes
+    ----------
+    input_order : ndarray of shape (n_inputs,) or None
+        The networks that phases announce have their inputs in another order than the estimator;
+        this takes them back.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class Progress:
     ) -> None:
         self._estimator = estimator
         self._fitted_attributes = fitted_attributes
+        self.input_order: NDArray[np.intp] | None = None
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._context: Any = None
@@ -60,7 +68,8 @@ class Progress:
             self._context.call_on_fit_task_begin(**self._arguments)
 
     def close(self, network: Network) -> None:
-        """Announce the end of the fit."""
+        """Announce the end of the fit, with the estimator's own network."""
+        self.input_order = None
         self._end(self._context, lambda: network)
 
     @contextmanager
@@ -93,12 +102,15 @@ class Progress:
         context.call_on_fit_task_begin(**self._arguments)
         return context
 
+    def _restored(self, network: Network) -> Network:
+        return network if self.input_order is None else network.with_inputs(self.input_order)
+
     def _end(self, context: Any, get_network: Callable[[], Network] | None) -> bool:
         if context is None:
             return False
         attributes = None
         if get_network is not None:
-            attributes = lambda: self._fitted_attributes(get_network())  # noqa: E731
+            attributes = lambda: self._fitted_attributes(self._restored(get_network()))  # noqa: E731
         return bool(
             context.call_on_fit_task_end(**self._arguments, reconstruction_attributes=attributes)
         )

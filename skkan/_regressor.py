@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
-from sklearn.utils.validation import validate_data
 
-from skkan._base import BaseKAN, reject_sparse
+from skkan._base import BaseKAN
 from skkan._losses import SquaredLoss
 from skkan._progress import Progress
 from skkan._typing import FloatArray
@@ -182,9 +181,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
             If a keyboard interrupt has ended the training.
         """
         with self._all_or_nothing():
-            inputs, targets = validate_data(
-                self, reject_sparse(X), y, dtype=np.float64, multi_output=True, y_numeric=True
-            )
+            inputs, targets = self._validated(X, y, multi_output=True, y_numeric=True)
             weight = self._validated_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             self._single_target = targets.ndim == 1

@@ -8,9 +8,7 @@ takes its place.
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -24,17 +22,11 @@ from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._progress import Phase, Progress
+from skkan._settings import SOLVERS, Settings, State, TrainingResult
 from skkan._smoothing import (
-    Posterior,
-    Smoothing,
-    full_posterior,
-    node_posterior,
     update_smoothing,
 )
 from skkan._typing import FloatArray
-from skkan.solvers._lbfgs import minimize_lbfgs
-from skkan.solvers._lm import minimize_lm
-from skkan.solvers._result import SolverResult
 
 START_SPREAD = 0.5
 START_WEIGHT = 1e-3
@@ -49,103 +41,10 @@ WORTH_A_NETWORK = 5.0
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
 # on classes that can be separated, nothing else keeps the log-odds from growing without bound.
 LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
-LM_MAX_PARAMETERS = 1500
-LM_MAX_WORK = 3e10
-
-
-@dataclass(frozen=True)
-class SolverPlan:
-    """A solver and how many of its iterations make up the steps of the schedule."""
-
-    minimize: Callable[..., SolverResult]
-    posterior: Callable[[Objective, FloatArray], Posterior]
-    race_iter: int
-    round_iter: int
-
-
-SOLVERS = {
-    "lm": SolverPlan(minimize_lm, full_posterior, race_iter=15, round_iter=30),
-    "lbfgs": SolverPlan(minimize_lbfgs, node_posterior, race_iter=40, round_iter=15),
-}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train; the names are those of the estimators' parameters."""
-
-    shape: tuple[int, ...]
-    grid_sizes: tuple[int, ...]
-    degree: int
-    base_function: str
-    quantile_share: float
-    solver: str
-    alpha: float | None
-    n_restarts: int
-    max_iter: int
-    tol: float
-    n_iter_no_change: int
-    n_jobs: int | None
-
-
-@dataclass
-class TrainingResult:
-    """Outcome of a fit.
-
-    Attributes
-    ----------
-    network : Network
-        Best network found, on scaled inputs and targets.
-    penalty : Penalty
-        Its penalty, with the weights of every edge.
-    n_iter : int
-        Solver iterations after the race.
-    loss_curve, validation_curve : list of float
-        Objective and validation loss after every one of them.
-    converged : bool
-        Whether the last run of the solver ended by its tolerance.
-    """
-
-    network: Network
-    penalty: Penalty
-    n_iter: int = 0
-    loss_curve: list[float] = field(default_factory=list)
-    validation_curve: list[float] = field(default_factory=list)
-    converged: bool = True
-
-
-def choose_solver(shape: tuple[int, ...], n_features: int, n_samples: int) -> str:
-    """Return "lm" where its normal equations are cheap, else "lbfgs".
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Numbers of nodes from the inputs to the outputs.
-    n_features : int
-        Number of coefficients of an edge.
-    n_samples : int
-        Number of samples.
-    """
-    n_parameters = n_features * sum(a * b for a, b in pairwise(shape))
-    work = float(n_samples) * shape[-1] * n_parameters**2
-    return "lm" if n_parameters <= LM_MAX_PARAMETERS and work <= LM_MAX_WORK else "lbfgs"
 
 
 class _Stopped(Exception):  # noqa: N818
     """A callback or the validation loss asks to stop."""
-
-
-@dataclass
-class _State:
-    """A network with its penalty, and what the smoothing says of both where it is known."""
-
-    network: Network
-    penalty: Penalty
-    smoothing: Smoothing | None = None
-
-    @property
-    def log_evidence(self) -> float:
-        """Evidence for network and penalty."""
-        return -np.inf if self.smoothing is None else self.smoothing.log_evidence
 
 
 class Trainer:
@@ -187,34 +86,43 @@ class Trainer:
         self.progress = progress
         self.rng = rng
         self.plan = SOLVERS[settings.solver]
-        self.best: _State
+        self.best: State
         self.n_iter = 0
         self.loss_curve: list[float] = []
         self.validation_curve: list[float] = []
         self.converged = True
         self._best_validation = np.inf
         self._since_best = 0
+        self._asked_to_stop = False
+        self._gave_up = False
+        self._goes_on = False
 
-    def run(self, start: tuple[Network, Penalty] | None = None) -> TrainingResult:
+    def run(self, start: tuple[Network, Penalty | None] | None = None) -> TrainingResult:
         """Train and return the result; a keyboard interrupt ends the training, not the program.
 
         Parameters
         ----------
-        start : (Network, Penalty), optional
+        start : (Network, Penalty or None), optional
             Where to go on from, in place of a race of random starts.
         """
         try:
             if start is None:
                 self._race()
             else:
-                self.best = _State(*start)
+                network, penalty = start
+                self._goes_on = penalty is not None
+                self.best = State(network, penalty or self._first_penalty(network))
             for number, grid_size in enumerate(self.settings.grid_sizes):
+                if self._spent():
+                    break
                 if not self._train_on_grid(grid_size, search=number == 0 and start is None):
                     break
             self._polish()
             if start is None:
                 self._prefer_additive()
         except KeyboardInterrupt:
+            if not hasattr(self, "best"):
+                raise
             message = "Training interrupted; the best network so far is kept."
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
@@ -222,6 +130,7 @@ class Trainer:
         return TrainingResult(
             self.best.network,
             self.best.penalty,
+            self.best.loss,
             self.n_iter,
             self.loss_curve,
             self.validation_curve,
@@ -232,7 +141,12 @@ class Trainer:
         alpha = self.settings.alpha
         if alpha is None:
             return self._penalty(network, START_WEIGHT, START_WEIGHT)
-        return self._penalty(network, alpha, FIXED_LINE_SHARE * alpha)
+        penalty = self._penalty(network, alpha, FIXED_LINE_SHARE * alpha)
+        for layer in penalty.layers[:-1]:
+            # Straight lines that lead to a hidden node set its scale, and stretching it far beyond
+            # its grid would let the edges behind it escape their penalty.
+            layer.weights["line"][:] = alpha
+        return penalty
 
     def _penalty(self, network: Network, rough: float, line: float) -> Penalty:
         floors = None
@@ -279,7 +193,7 @@ class Trainer:
         runners = []
         for number, seed in enumerate(seeds):
             network = self._random_start(KINDS[number % len(KINDS)], seed)
-            runners.append(_State(network, self._first_penalty(network)))
+            runners.append(State(network, self._first_penalty(network)))
         self.best = runners[0]
         features = self._features(self.best.network)
         with self.progress.phase("race") as phase:
@@ -293,7 +207,7 @@ class Trainer:
                 if stop or len(runners) == 1:
                     break
 
-    def _run_start(self, state: _State, features: FloatArray) -> tuple[float, _State]:
+    def _run_start(self, state: State, features: FloatArray) -> tuple[float, State]:
         objective = self._objective(state.network, state.penalty, features)
         max_iter = min(self.plan.race_iter, self.settings.max_iter)
         start = state.network.get_parameters()
@@ -302,19 +216,23 @@ class Trainer:
         network.set_parameters(found.parameters)
         value = found.value if self.validation is None else self._validation_loss(network)
         self._follow(network, network.grid_size)
-        state = _State(network, self._first_penalty(network))
+        state = State(network, self._first_penalty(network))
         return value if np.isfinite(value) else np.inf, state
 
     def _train_on_grid(self, grid_size: int, search: bool) -> bool:
         """Train the best network on one grid; return whether a finer one is worth a try."""
         data, settings = self.data, self.settings
         before = self.best
-        network = before.network.copy()
-        refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
-        state = self._followed(_State(network, before.penalty), grid_size)
+        state = before
+        if search or grid_size != before.network.grid_size or not self._goes_on:
+            network = before.network.copy()
+            refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
+            state = self._followed(State(network, before.penalty), grid_size)
         features = self._features(state.network)
         best_validation, self._since_best = self._best_validation, 0
-        with self.progress.phase(f"grid size {grid_size}", settings.max_iter) as phase:
+        self._gave_up = False
+        left = settings.max_iter - self.n_iter
+        with self.progress.phase(f"grid size {grid_size}", left) as phase:
             try:
                 if settings.alpha is not None:
                     state = self._settle(state, features, phase)
@@ -323,8 +241,9 @@ class Trainer:
                         state = self._search_common_weight(state, features, phase)
                     state = self._choose_weights(state, features, phase)
             except _Stopped:
-                if self.validation is None:
+                if self.validation is None or self._asked_to_stop:
                     raise
+                self._gave_up = True
         if self.validation is not None:
             return self._best_validation < best_validation
         better = settings.alpha is not None or state.log_evidence > before.log_evidence
@@ -333,34 +252,37 @@ class Trainer:
 
     def _polish(self) -> None:
         """Run the solver to convergence, grids and weights held still."""
-        self._since_best = 0
+        if self._gave_up or self._spent():
+            return
         state = self.best
         objective = self._objective(state.network, state.penalty, self._features(state.network))
-        with self.progress.phase("polish", self.settings.max_iter) as phase:
+        with self.progress.phase("polish", self.settings.max_iter - self.n_iter) as phase:
             try:
-                state, self.converged = self._solve(state, objective, self.settings.max_iter, phase)
+                state, converged = self._solve(
+                    state, objective, self.settings.max_iter, phase, latest_is_best=True
+                )
+                self.converged &= converged
             except _Stopped:
-                if self.validation is None:
+                if self.validation is None or self._asked_to_stop:
                     raise
-        if self.validation is None:
-            self.best = state
+        self._keep(state)
 
-    def _followed(self, state: _State, grid_size: int) -> _State:
+    def _followed(self, state: State, grid_size: int) -> State:
         """Return the state with hidden grids that fit the data, and penalty weights for them."""
         network = state.network.copy()
         shrink = self._follow(network, grid_size)
-        if self.settings.alpha is not None:
-            return _State(network, self._first_penalty(network))
-        return _State(network, state.penalty.carried_to(network, shrink))
+        return State(network, state.penalty.carried_to(network, shrink))
 
-    def _settle(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+    def _settle(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Alternate between the solver and the hidden grids while the objective falls."""
         best, lowest = state, np.inf
         for _ in range(MAX_ROUNDS):
-            if self._spent(phase):
+            if self._spent():
                 break
             objective = self._objective(state.network, state.penalty, features)
-            state, converged = self._solve(state, objective, self.plan.round_iter, phase)
+            state, converged = self._solve(
+                state, objective, self.plan.settle_iter, phase, latest_is_best=True
+            )
             if not phase.loss < lowest * (1.0 - ROUND_TOL):
                 break
             best, lowest = state, phase.loss
@@ -369,13 +291,13 @@ class Trainer:
             state = self._followed(state, state.network.grid_size)
         return best
 
-    def _search_common_weight(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+    def _search_common_weight(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Raise or lower the one weight of all edges as long as the evidence grows."""
 
-        def attempt(network: Network, weight: float) -> _State:
+        def attempt(network: Network, weight: float) -> State:
             network = network.copy()
             self._follow(network, network.grid_size)
-            trial = _State(network, self._penalty(network, weight, weight))
+            trial = State(network, self._penalty(network, weight, weight))
             return self._with_evidence(trial, features, phase)
 
         best = attempt(state.network, START_WEIGHT)
@@ -384,21 +306,22 @@ class Trainer:
             for number in range(MAX_ROUNDS):
                 step = WEIGHT_STEPS[min(number // 3, 1)]
                 weight *= step**direction
-                if not LOWEST_WEIGHT <= weight <= HIGHEST_WEIGHT or self._spent(phase):
+                if not LOWEST_WEIGHT <= weight <= HIGHEST_WEIGHT or self._spent():
                     break
                 trial = attempt(best.network, weight)
                 if trial.log_evidence < best.log_evidence + WORTH_A_ROUND:
                     break
-                self.best = best = trial
+                best = trial
+                self._keep(best)
             if best is not first:
                 break
         return best
 
-    def _choose_weights(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+    def _choose_weights(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Give every layer, and then every edge, weights of its own while the evidence grows."""
         if state.smoothing is None:
             state = self._with_evidence(state, features, phase)
-        self.best = state
+        self._keep(state)
         state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
         n_weights = sum(weight.size for p in state.penalty.layers for weight in p.weights.values())
         price = WORTH_A_WEIGHT * n_weights
@@ -406,13 +329,13 @@ class Trainer:
 
     def _climb(
         self,
-        state: _State,
+        state: State,
         features: FloatArray,
         phase: Phase,
         kind: str,
         patience: int,
         price: float,
-    ) -> _State:
+    ) -> State:
         """Repeat the fixed-point step for the weights, and keep the state of highest evidence.
 
         The first state with other weights has to be better by `price`.
@@ -420,23 +343,33 @@ class Trainer:
         best = trial = state
         since_best = 0
         for _ in range(MAX_ROUNDS):
-            if self._spent(phase) or since_best == patience:
+            if since_best == patience or self._spent():
                 break
-            trial = _State(trial.network, getattr(trial.smoothing, kind))
+            trial = State(trial.network, getattr(trial.smoothing, kind))
             trial = self._with_evidence(
                 self._followed(trial, best.network.grid_size), features, phase
             )
             if trial.log_evidence > best.log_evidence + WORTH_A_ROUND + price:
-                self.best = best = trial
+                best = trial
+                self._keep(best)
                 since_best, price = 0, 0.0
             else:
                 since_best += 1
         return best
 
-    def _spent(self, phase: Phase) -> bool:
-        return phase.n_iter >= self.settings.max_iter
+    def _spent(self) -> bool:
+        """Whether no iteration is left; what asks for more has then not converged."""
+        spent = self.n_iter >= self.settings.max_iter
+        if spent:
+            self.converged = False
+        return spent
 
-    def _with_evidence(self, state: _State, features: FloatArray, phase: Phase) -> _State:
+    def _keep(self, state: State) -> None:
+        """Make a state the best; with early stopping that is for the validation loss to say."""
+        if self.validation is None:
+            self.best = state
+
+    def _with_evidence(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
         objective = self._objective(state.network, state.penalty, features)
         state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)
@@ -447,14 +380,21 @@ class Trainer:
 
     def _solve(
         self,
-        state: _State,
+        state: State,
         objective: Objective,
         max_iter: int,
         phase: Phase,
         tol: float = 0.0,
-    ) -> tuple[_State, bool]:
-        """Run the solver; return the new state and whether it converged."""
+        latest_is_best: bool = False,
+    ) -> tuple[State, bool]:
+        """Run the solver; return the new state and whether it converged.
+
+        Whether an interruption should leave the latest iteration, which no later measure can be
+        asked about any more, or the best state before, is for `latest_is_best` to say.
+        """
         stop = False
+        latest = state.network.get_parameters()
+        latest_loss = state.loss
 
         def network_at(parameters: FloatArray) -> Network:
             network = state.network.copy()
@@ -462,22 +402,28 @@ class Trainer:
             return network
 
         def after_iteration(value: float, parameters: FloatArray) -> bool:
-            nonlocal stop
+            nonlocal stop, latest, latest_loss
             self.n_iter += 1
             self.loss_curve.append(value)
-            stop = phase.step(value, lambda: network_at(parameters))
+            latest, latest_loss = parameters.copy(), value
+            stop = self._asked_to_stop = phase.step(value, lambda: network_at(latest))
             if self.validation is not None:
-                stop |= self._validate(_State(network_at(parameters), state.penalty))
+                stop |= self._validate(State(network_at(latest), state.penalty, loss=value))
             return stop
 
-        start = state.network.get_parameters()
-        max_iter = max(1, min(max_iter, self.settings.max_iter - phase.n_iter))
+        max_iter = min(max_iter, self.settings.max_iter - self.n_iter)
         tol = max(tol, self.settings.tol)
-        found = self.plan.minimize(objective, start, max_iter, tol, after_iteration)
-        state = replace(state, network=network_at(found.parameters))
+        try:
+            found = self.plan.minimize(objective, latest, max_iter, tol, after_iteration)
+            if found.n_iter == 0:
+                after_iteration(found.value, found.parameters)
+        except KeyboardInterrupt:
+            if latest_is_best:
+                self._keep(replace(state, network=network_at(latest), loss=latest_loss))
+            raise
+        state = replace(state, network=network_at(found.parameters), loss=found.value)
         if stop:
-            if self.validation is None:
-                self.best = state
+            self._keep(state)
             raise _Stopped
         return state, found.converged
 
@@ -486,7 +432,7 @@ class Trainer:
         assert held_out is not None
         return self.loss.value(network.outputs(held_out.inputs), held_out.target, held_out.weight)
 
-    def _validate(self, state: _State) -> bool:
+    def _validate(self, state: State) -> bool:
         """Keep the state if it is the best so far; return whether to give up."""
         value = self._validation_loss(state.network)
         self.validation_curve.append(value)
@@ -521,7 +467,6 @@ class Trainer:
         penalty = self._first_penalty(network)
         for name, weight in additive.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
-        self.best = _State(network, penalty)
-        self.n_iter += additive.n_iter
-        self.loss_curve += additive.loss_curve
+        self.best = State(network, penalty, loss=additive.best.loss)
+        self.n_iter, self.loss_curve = additive.n_iter, additive.loss_curve
         self.converged = additive.converged

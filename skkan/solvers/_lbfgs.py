@@ -113,6 +113,8 @@ def minimize_lbfgs(
             "maxls": 30,
         },
     )
+    # Status 1 is a limit; a line search that finds nothing more has arrived at rounding.
+    converged = result.status != 1
     return SolverResult(
-        whitening.colour(result.x), float(result.fun), len(history), bool(result.success), history
+        whitening.colour(result.x), float(result.fun), len(history), converged, history
     )
