@@ -26,13 +26,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(5,)
+    hidden_layer_sizes : "auto", int or array-like of int, default="auto"
         Numbers of nodes of the hidden layers. ``()`` leaves none: one function per column and
-        output, the additive model.
+        output, the additive model. ``"auto"`` is one hidden layer of five nodes, or of as many
+        nodes as there are outputs if these are more.
     grid_size : int or array-like of int, default=5
         Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
         An increasing sequence is a schedule from coarse to fine: training goes on from one grid to
-        the next, starting there from the function found before.
+        the next, starting there from the function found before. It stops short of a grid that does
+        not raise the marginal likelihood (``alpha="auto"``) or lower the loss of the held-out
+        samples (`early_stopping`).
     degree : int, default=3
         Degree of the splines, at least 1.
     base_function : {"zero", "identity", "silu", "tanh", "sin"}, default="zero"
@@ -43,36 +46,41 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         or, for a number, the mean of both with that weight on the equally full ones. A weight of
         at most 0.98 is used, so that ties never make an interval vanish.
     solver : {"auto", "lbfgs", "lm"}, default="auto"
-        ``"lm"`` is Levenberg-Marquardt, whose iterations cost the number of samples times the
-        square of the number of parameters; ``"lbfgs"`` is L-BFGS on whitened parameters, with
-        cheaper iterations, but more of them. ``"auto"`` takes ``"lm"`` where it is cheap: with up
-        to 1,500 parameters, and fewer if there are very many samples.
+        ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
+        all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
+        but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
+        samples allows it.
     alpha : "auto" or float, default="auto"
-        Weight of the penalty on the roughness of the edge functions. It has no unit, since inputs,
+        Weight of the penalty on the roughness of the edge functions. It has no unit: inputs and
         hidden nodes are scaled.
 
         A number weighs all edges alike. To the mean loss it adds, for every edge function
-        ``phi``, ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u`` from
-        -1 to 1, and ``alpha / 2000`` times the square of its mean slope.
+        ``phi``, about ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u``
+        from -1 to 1, and the square of its mean slope, ``alpha / 2`` times on edges to hidden
+        nodes, ``alpha / 2000`` times on edges to outputs. Later, where a hidden node is mapped
+        onto its grid anew, the weights of the edges that lead to it follow its scale.
 
-        ``"auto"`` gives every edge a weight for its bends and one for its slope, chosen from the
-        training data so that their marginal likelihood (in the Gauss-Newton approximation) is
-        high. It also fits the additive model, and falls back on it unless the marginal likelihood
-        speaks clearly for the network; ``network_`` then has the shape that was asked for, but
-        carries an additive function. There is no such comparison with ``early_stopping`` or on a
-        warm start, nor where a hidden layer is narrower than the outputs.
+        ``"auto"`` chooses the weights of bends and slopes from the training data: first one
+        for everything, then two for every layer, then two for every edge, as long as the marginal
+        likelihood (in the Gauss-Newton approximation) grows enough to pay for them. They have
+        lower bounds, lest the log-odds grow without end on classes that can be separated.
+
+        With ``"auto"`` the additive model is fitted, too, and takes the place of the network
+        unless the marginal likelihood speaks clearly for the network; ``network_`` then has the
+        shape that was asked for, but carries an additive function. This comparison is left out
+        with `early_stopping`, on a warm start, and where a hidden layer is narrower than the
+        outputs.
     n_restarts : int, default=2
         Number of random starts. They race on the coarsest grid for a few iterations, the better
         half of them for a few more, and so on; only the last one is trained further.
     max_iter : int, default=1000
-        Largest number of solver iterations on every grid, not counting those of the race.
+        Largest number of solver iterations on all grids together, not counting those of the race.
     tol : float, default=1e-5
-        A run of the solver has converged when an iteration lowers the objective (``"lbfgs"``), or
-        is predicted to lower it (``"lm"``), by no more than this fraction. With
-        `early_stopping` the loss of the held-out samples has to fall by this fraction to count as
-        improved.
+        Training has converged when an iteration lowers the objective (``"lbfgs"``), or is
+        predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
+        loss of the held-out samples has to fall by this fraction to count as improved.
     early_stopping : bool, default=False
-        Whether to set samples aside (the same share of every class), end the training when their
+        Whether to set samples aside, the same share of every class, end the training when their
         loss no longer improves, and keep the network with the smallest such loss. The weights of
         ``alpha="auto"`` are chosen on the other samples all the same.
     validation_fraction : float, default=0.1
@@ -82,7 +90,9 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         with `early_stopping`.
     warm_start : bool, default=False
         Whether `fit` goes on from the network of the previous call, in place of random starts. The
-        data may differ, but not the shape of the network, `degree` or `base_function`.
+        data may differ, but not the shape of the network, `degree` or `base_function`. The weights
+        that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
+        `X` still have the same ranges.
     n_jobs : int, default=None
         Number of threads that run the starts of the race. ``None`` means 1 unless in a
         :obj:`joblib.parallel_config` context, ``-1`` all cores.
@@ -108,15 +118,16 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     solver_ : {"lbfgs", "lm"}
         The solver used.
     n_iter_ : int
-        Number of solver iterations after the race, on all grids together, those of the additive
-        model included where it was chosen.
+        Number of solver iterations after the race, on all grids together; those of the additive
+        model alone where it has taken the place of the network.
     loss_curve_ : list of float
-        Objective, loss plus penalty, after every one of them. With ``alpha="auto"`` it may rise
-        where the weights, and with them the objective, change.
+        Objective, loss plus penalty, after every one of them. It may rise where a grid moves or,
+        with ``alpha="auto"``, where the weights change.
     loss_ : float
-        Last value of ``loss_curve_``.
+        Objective of ``network_``.
     best_loss_ : float
-        Smallest value of ``loss_curve_``.
+        Smallest value of ``loss_curve_``. With ``alpha="auto"`` this may be the objective of a
+        network that was given up for a smoother one.
     validation_loss_curve_ : list of float
         Loss of the held-out samples, without penalty, after every iteration. Only with
         `early_stopping`.

@@ -4,7 +4,8 @@ On every grid the solver takes a few steps at a time. Between them the penalty w
 from the data, first one for all edges and then one for each, and the hidden grids follow their
 nodes. The state of the highest evidence is kept; from there the solver runs to convergence with
 grids and weights held still. Where the evidence for the network is not clear, the additive model
-takes its place.
+takes its place; it is trained first, and where it is ahead after the first choice of weights, the
+network is given up there.
 """
 
 import warnings
@@ -47,6 +48,10 @@ class _Stopped(Exception):  # noqa: N818
     """A callback or the validation loss asks to stop."""
 
 
+class _GaveWay(Exception):  # noqa: N818
+    """The additive model is better before the network has been trained in full."""
+
+
 class Trainer:
     """One fit.
 
@@ -66,6 +71,15 @@ class Trainer:
         Told of phases and iterations.
     rng : numpy.random.Generator
         Source of the starting points.
+    label : str, default=""
+        Put before the names of the phases.
+
+    Attributes
+    ----------
+    best : State
+        Best state so far.
+    common_evidence : float
+        Evidence for the first grid with one penalty weight for all edges.
     """
 
     def __init__(
@@ -77,6 +91,7 @@ class Trainer:
         scaling: Scaling,
         progress: Progress,
         rng: np.random.Generator,
+        label: str = "",
     ) -> None:
         self.data = data
         self.validation = validation
@@ -85,6 +100,7 @@ class Trainer:
         self.scaling = scaling
         self.progress = progress
         self.rng = rng
+        self.label = label
         self.plan = SOLVERS[settings.solver]
         self.best: State
         self.n_iter = 0
@@ -96,6 +112,7 @@ class Trainer:
         self._asked_to_stop = False
         self._gave_up = False
         self._goes_on = False
+        self._rival_evidence = -np.inf
 
     def run(self, start: tuple[Network, Penalty | None] | None = None) -> TrainingResult:
         """Train and return the result; a keyboard interrupt ends the training, not the program.
@@ -107,19 +124,12 @@ class Trainer:
         """
         try:
             if start is None:
-                self._race()
+                self._train_anew()
             else:
                 network, penalty = start
                 self._goes_on = penalty is not None
                 self.best = State(network, penalty or self._first_penalty(network))
-            for number, grid_size in enumerate(self.settings.grid_sizes):
-                if self._spent():
-                    break
-                if not self._train_on_grid(grid_size, search=number == 0 and start is None):
-                    break
-            self._polish()
-            if start is None:
-                self._prefer_additive()
+                self._train(search=False)
         except KeyboardInterrupt:
             if not hasattr(self, "best"):
                 raise
@@ -136,6 +146,40 @@ class Trainer:
             self.validation_curve,
             self.converged,
         )
+
+    def _train_anew(self) -> None:
+        """Train the network, and the additive model that it has to be clearly better than."""
+        shape = self.settings.shape
+        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1])
+        if self.settings.alpha is not None or self.validation is not None or not fits:
+            self._race()
+            self._train(search=True)
+            return
+        rival = self._additive_trainer()
+        try:
+            rival._race()
+            rival._train(search=True)
+            self._rival_evidence = rival.common_evidence
+            self._race()
+            self._train(search=True)
+        except _GaveWay:
+            self._become(rival)
+        except (KeyboardInterrupt, _Stopped):
+            if not hasattr(self, "best") and hasattr(rival, "best"):
+                self._become(rival)
+            raise
+        else:
+            if not self.best.log_evidence > rival.best.log_evidence + WORTH_A_NETWORK:
+                self._become(rival)
+
+    def _train(self, search: bool) -> None:
+        """Go through the grids from coarse to fine, and polish the best state."""
+        for number, grid_size in enumerate(self.settings.grid_sizes):
+            if self._spent():
+                break
+            if not self._train_on_grid(grid_size, search=search and number == 0):
+                break
+        self._polish()
 
     def _first_penalty(self, network: Network) -> Penalty:
         alpha = self.settings.alpha
@@ -196,7 +240,7 @@ class Trainer:
             runners.append(State(network, self._first_penalty(network)))
         self.best = runners[0]
         features = self._features(self.best.network)
-        with self.progress.phase("race") as phase:
+        with self.progress.phase(self.label + "race") as phase:
             while True:
                 jobs = (delayed(self._run_start)(runner, features) for runner in runners)
                 finished = Parallel(settings.n_jobs, prefer="threads")(jobs)
@@ -232,13 +276,16 @@ class Trainer:
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False
         left = settings.max_iter - self.n_iter
-        with self.progress.phase(f"grid size {grid_size}", left) as phase:
+        with self.progress.phase(f"{self.label}grid size {grid_size}", left) as phase:
             try:
                 if settings.alpha is not None:
                     state = self._settle(state, features, phase)
                 else:
                     if search:
                         state = self._search_common_weight(state, features, phase)
+                        self.common_evidence = state.log_evidence
+                        if not self.common_evidence > self._rival_evidence - WORTH_A_NETWORK:
+                            raise _GaveWay
                     state = self._choose_weights(state, features, phase)
             except _Stopped:
                 if self.validation is None or self._asked_to_stop:
@@ -256,7 +303,9 @@ class Trainer:
             return
         state = self.best
         objective = self._objective(state.network, state.penalty, self._features(state.network))
-        with self.progress.phase("polish", self.settings.max_iter - self.n_iter) as phase:
+        with self.progress.phase(
+            self.label + "polish", self.settings.max_iter - self.n_iter
+        ) as phase:
             try:
                 state, converged = self._solve(
                     state, objective, self.settings.max_iter, phase, latest_is_best=True
@@ -443,30 +492,27 @@ class Trainer:
             self._since_best += 1
         return self._since_best >= self.settings.n_iter_no_change
 
-    def _prefer_additive(self) -> None:
-        """Fall back on the additive model unless the evidence for the network is clear."""
+    def _additive_trainer(self) -> "Trainer":
         settings = self.settings
-        shape = settings.shape
-        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1])
-        if settings.alpha is not None or self.validation is not None or not fits:
-            return
-        additive = Trainer(
+        return Trainer(
             self.data,
             None,
             self.loss,
-            replace(settings, shape=(shape[0], shape[-1]), n_restarts=1),
+            replace(settings, shape=(settings.shape[0], settings.shape[-1]), n_restarts=1),
             self.scaling,
             self.progress,
-            self.rng,
+            self.rng.spawn(1)[0],
+            "additive ",
         )
-        additive.run()
-        if additive.best.log_evidence + WORTH_A_NETWORK < self.best.log_evidence:
-            return
-        network = embedded(additive.best.network, shape)
+
+    def _become(self, rival: "Trainer") -> None:
+        """Take over the additive model, written as a network of the shape that was asked for."""
+        shape = self.settings.shape
+        network = embedded(rival.best.network, shape)
         shrink = self._follow(network, network.grid_size)
         penalty = self._first_penalty(network)
-        for name, weight in additive.best.penalty.layers[0].weights.items():
+        for name, weight in rival.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
-        self.best = State(network, penalty, loss=additive.best.loss)
-        self.n_iter, self.loss_curve = additive.n_iter, additive.loss_curve
-        self.converged = additive.converged
+        self.best = State(network, penalty, loss=rival.best.loss)
+        self.n_iter, self.loss_curve = rival.n_iter, rival.loss_curve
+        self.converged = rival.converged
