@@ -55,8 +55,9 @@ def canonical_rows(
     weight : ndarray of shape (n_samples,)
         Positive weights.
     """
-    keys = np.concatenate([X, target], axis=1)
-    order = np.lexsort(keys.T[::-1])
+    # Zero added makes one zero of the two.
+    keys = np.concatenate([X, target], axis=1) + 0.0
+    order = np.lexsort([weight, *keys.T[::-1]])
     keys, weight = keys[order], weight[order]
     new = np.ones(len(keys), dtype=bool)
     np.any(keys[1:] != keys[:-1], axis=1, out=new[1:])

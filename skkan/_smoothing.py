@@ -162,8 +162,8 @@ def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
             ridge *= 10.0
     else:
         raise LinAlgError("the Gauss-Newton matrix is not positive definite")
-    lower = lapack.dpotri(factor, lower=1)[0]
-    inverse = np.tril(lower) + np.tril(lower, -1).T
+    half = lapack.dtrtri(factor, lower=1)[0]
+    inverse = half.T @ half
     return inverse, 2.0 * float(np.log(factor.diagonal()).sum())
 
 

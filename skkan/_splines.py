@@ -122,7 +122,8 @@ class SplineGrid:
             return interval, scaled
         nodes = np.arange(self.n_nodes)
         found = np.searchsorted(self._keys, scaled + 2.0 * nodes, side="right")
-        interval = found - nodes * (self.grid_size - 1)
+        # The limits are for NaN, which comes out as NaN.
+        interval = np.clip(found - nodes * (self.grid_size - 1), 0, self.grid_size - 1)
         tau = (x - self.breakpoints[nodes, interval]) / self._widths[nodes, interval]
         return interval, tau
 

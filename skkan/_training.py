@@ -371,7 +371,8 @@ class Trainer:
         if state.smoothing is None:
             state = self._with_evidence(state, features, phase)
         self._keep(state)
-        state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
+        if not self._goes_on:
+            state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
         n_weights = sum(weight.size for p in state.penalty.layers for weight in p.weights.values())
         price = WORTH_A_WEIGHT * n_weights
         return self._climb(state, features, phase, "by_edge", PATIENCE_BY_EDGE, price)

@@ -86,6 +86,8 @@ def minimize_lbfgs(
     """
     whitening = Whitening(objective, parameters)
     history: list[float] = []
+    latest = np.inf
+    converged = stopped = False
 
     def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -93,9 +95,15 @@ def minimize_lbfgs(
         return value, whitening.pull_gradient(gradient)
 
     def after_iteration(intermediate_result):  # type: ignore[no-untyped-def]
+        nonlocal latest, converged, stopped
         value = float(intermediate_result.fun)
         history.append(value)
-        if callback is not None and callback(value, whitening.colour(intermediate_result.x)):
+        if callback is not None:
+            stopped = callback(value, whitening.colour(intermediate_result.x))
+        # SciPy's own tolerance is not relative for objectives below 1.
+        converged = latest - value <= tol * abs(value)
+        latest = value
+        if stopped or converged:
             raise StopIteration
 
     result = minimize(
@@ -108,13 +116,14 @@ def minimize_lbfgs(
             "maxiter": max_iter,
             "maxfun": 2 * max_iter + 20,
             "maxcor": 20,
-            "ftol": tol,
+            "ftol": 0.0,
             "gtol": 1e-10,
             "maxls": 30,
         },
     )
     # Status 1 is a limit; a line search that finds nothing more has arrived at rounding.
-    converged = result.status != 1
+    limited = result.status == 1 or not np.isfinite(result.fun)
+    converged = not stopped and (converged or not limited)
     return SolverResult(
         whitening.colour(result.x), float(result.fun), len(history), converged, history
     )

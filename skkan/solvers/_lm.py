@@ -160,7 +160,7 @@ def minimize_lm(
                 damping *= growth
                 growth *= 2.0
         if not accepted:
-            converged = True
+            converged = bool(np.isfinite(system.value))
             break
         system.move_to(parameters)
         history.append(system.value)

@@ -1,0 +1,155 @@
+"""Small networks and training problems that the tests share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from skkan._base_functions import BASE_FUNCTIONS
+from skkan._data import Scaling, TrainingData
+from skkan._layer import Layer
+from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
+from skkan._network import Network
+from skkan._objective import Objective
+from skkan._penalties import Penalty
+from skkan._splines import SplineGrid
+from skkan._typing import FloatArray
+
+LOSSES: dict[str, tuple[Loss, int]] = {
+    "squared": (SquaredLoss(), 1),
+    "two squared": (SquaredLoss(), 2),
+    "binary": (BinaryLogLoss(), 1),
+    "multinomial": (MultinomialLogLoss(), 3),
+}
+"""Every loss with a number of outputs."""
+
+
+def uneven_grid(rng: np.random.Generator, n_nodes: int, grid_size: int, degree: int) -> SplineGrid:
+    """Return grids on about [-1, 1] whose intervals differ up to fourfold."""
+    widths = rng.uniform(0.25, 1.0, size=(n_nodes, grid_size))
+    ends = np.concatenate([np.zeros((n_nodes, 1)), np.cumsum(widths, axis=1)], axis=1)
+    low, high = -rng.uniform(0.9, 1.1, size=(2, n_nodes, 1)) * [[[1.0]], [[-1.0]]]
+    return SplineGrid(low + (high - low) * ends / ends[:, -1:], degree)
+
+
+def even_grid(n_nodes: int, grid_size: int, degree: int) -> SplineGrid:
+    """Return uniform grids on [-1, 1]."""
+    return SplineGrid(np.tile(np.linspace(-1.0, 1.0, grid_size + 1), (n_nodes, 1)), degree)
+
+
+def unit_scaling(n_inputs: int, n_outputs: int) -> Scaling:
+    """Return the scaling that changes nothing."""
+    return Scaling(np.zeros(n_inputs), np.ones(n_inputs), np.zeros(n_outputs), np.ones(n_outputs))
+
+
+def draw_network(
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    *,
+    degree: int = 3,
+    grid_size: int = 4,
+    base: str = "zero",
+    even: bool = False,
+) -> Network:
+    """Return a network with random coefficients, those of the base function included."""
+    function = BASE_FUNCTIONS[base]
+    layers = []
+    for n_in, n_out in pairwise(shape):
+        grid = even_grid(n_in, grid_size, degree) if even else None
+        grid = grid or uneven_grid(rng, n_in, grid_size, degree)
+        coef = rng.normal(size=(n_in, grid.n_splines + (function is not None), n_out))
+        layers.append(Layer(grid, coef, function))
+    return Network(layers, unit_scaling(shape[0], shape[-1]))
+
+
+def draw_target(rng: np.random.Generator, loss_name: str, n_samples: int) -> FloatArray:
+    """Return targets of the kind that the loss wants, soft ones for the log-losses."""
+    n_outputs = LOSSES[loss_name][1]
+    if loss_name == "binary":
+        return rng.uniform(size=(n_samples, n_outputs))
+    if loss_name == "multinomial":
+        return rng.dirichlet(np.ones(n_outputs), size=n_samples)
+    return rng.normal(size=(n_samples, n_outputs))
+
+
+def draw_data(
+    rng: np.random.Generator, loss_name: str, n_samples: int, n_inputs: int
+) -> TrainingData:
+    """Return weighted samples, some of them beyond the grids."""
+    inputs = rng.uniform(-1.3, 1.3, size=(n_samples, n_inputs))
+    weight = rng.uniform(0.1, 2.0, size=n_samples)
+    total = float(weight.sum())
+    return TrainingData(inputs, draw_target(rng, loss_name, n_samples), weight / total, total)
+
+
+def draw_penalty(rng: np.random.Generator, network: Network, softmax: bool = False) -> Penalty:
+    """Return a penalty with a weight of its own on every edge."""
+    penalty = Penalty(network, 1.0, 1.0, softmax)
+    return penalty.with_weights(
+        [
+            {name: 10.0 ** rng.uniform(-3.0, 0.0, w.shape) for name, w in layer.weights.items()}
+            for layer in penalty.layers
+        ]
+    )
+
+
+def draw_objective(
+    rng: np.random.Generator,
+    loss_name: str,
+    hidden: Sequence[int],
+    *,
+    n_samples: int = 20,
+    n_inputs: int = 2,
+    degree: int = 3,
+    base: str = "zero",
+) -> tuple[Objective, FloatArray]:
+    """Return a random training problem and random parameters."""
+    loss, n_outputs = LOSSES[loss_name]
+    network = draw_network(rng, (n_inputs, *hidden, n_outputs), degree=degree, base=base)
+    penalty = draw_penalty(rng, network, softmax=loss_name == "multinomial")
+    data = draw_data(rng, loss_name, n_samples, n_inputs)
+    return Objective(network, data, loss, penalty), network.get_parameters()
+
+
+def altered(
+    objective: Objective, penalty: Penalty | None = None, **data: FloatArray | float
+) -> Objective:
+    """Return the objective with another penalty, or other parts of the data."""
+    samples = replace(objective.data, **data)
+    return Objective(objective.network, samples, objective.loss, penalty or objective.penalty)
+
+
+def penalty_matrix(penalty: Penalty, network: Network) -> FloatArray:
+    """Return the penalty's matrix by itself."""
+    matrix = np.zeros((network.n_parameters, network.n_parameters))
+    penalty.add_hessian(network, matrix)
+    return matrix
+
+
+def symmetric(lower: FloatArray) -> FloatArray:
+    """Return the whole of a symmetric matrix of which the lower triangle is given."""
+    return np.tril(lower) + np.tril(lower, -1).T
+
+
+def central_differences(
+    function: Callable[[FloatArray], float | FloatArray], x: FloatArray, step: float = 1e-5
+) -> FloatArray:
+    """Return the derivatives of `function`, those with respect to ``x[i]`` in row ``i``."""
+    moves = step * np.eye(x.size).reshape(x.size, *x.shape)
+    return np.array([(function(x + move) - function(x - move)) / (2.0 * step) for move in moves])
+
+
+def assert_close(actual: FloatArray, expected: FloatArray, tolerance: float) -> None:
+    """Compare with a tolerance relative to the largest expected magnitude."""
+    largest = float(np.abs(expected).max(initial=0.0))
+    np.testing.assert_allclose(actual, expected, rtol=0.0, atol=tolerance * max(largest, 1e-300))
+
+
+def linear_minimum(objective: Objective) -> FloatArray:
+    """Return the minimum for an additive model and the squared loss, by one linear solve."""
+    features, data = objective.first_features, objective.data
+    weighted = features * data.weight[:, None]
+    matrix = np.kron(weighted.T @ features, np.eye(data.target.shape[1]))
+    matrix += penalty_matrix(objective.penalty, objective.network)
+    return np.linalg.solve(matrix, (weighted.T @ data.target).ravel())

@@ -1,0 +1,217 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from networks import assert_close, draw_network, even_grid
+
+from skkan._grids import (
+    HIDDEN_MARGIN,
+    INPUT_MARGIN,
+    MAX_QUANTILE_SHARE,
+    breakpoints,
+    follow_hidden_nodes,
+    refine_inputs,
+    weighted_quantiles,
+)
+from skkan._layer import Layer
+from skkan._network import Network
+from skkan._splines import SplineGrid
+
+LIMIT = 1.0 + INPUT_MARGIN
+
+
+@st.composite
+def weighted_columns(draw):
+    """Values with many ties, and whole weights."""
+    n_samples = draw(st.integers(1, 15))
+    values = st.sampled_from([-1.0, -0.25, 0.0, 0.7, 1.0]) | st.floats(-1.0, 1.0)
+    x = draw(arrays(float, (n_samples, 2), elements=values))
+    return x, draw(arrays(float, n_samples, elements=st.integers(1, 5).map(float)))
+
+
+@given(weighted_columns(), st.integers(1, 9))
+def test_weighted_quantiles_take_weights_as_repetitions(columns, grid_size):
+    x, weight = columns
+    levels = np.linspace(0.0, 1.0, grid_size + 1)
+    repeated = np.repeat(x, weight.astype(int), axis=0)
+    np.testing.assert_array_equal(
+        weighted_quantiles(x, weight, levels),
+        weighted_quantiles(repeated, np.ones(len(repeated)), levels),
+    )
+
+
+@given(weighted_columns(), st.floats(0.001, 0.999))
+def test_weighted_quantiles_are_the_smallest_values_that_hold_their_share(columns, level):
+    x, weight = columns
+    found = weighted_quantiles(x, weight, np.array([level]))[:, 0]
+    for column, quantile in zip(x.T, found, strict=True):
+        assert weight[column <= quantile].sum() >= level * weight.sum() - 1e-9
+        assert weight[column < quantile].sum() < level * weight.sum()
+
+
+def test_extreme_levels_are_the_ends_of_the_data():
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    weight = np.random.default_rng(1).uniform(0.1, 1.0, size=30)
+    found = weighted_quantiles(x, weight, np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(found, np.stack([x.min(axis=0), x.max(axis=0)], axis=1))
+
+
+@given(weighted_columns(), st.integers(1, 12), st.floats(0.0, 1.0))
+def test_breakpoints_cope_with_ties(columns, grid_size, share):
+    x, weight = columns
+    ends = breakpoints(x, weight, LIMIT, grid_size, share)
+    assert ends.shape == (2, grid_size + 1)
+    np.testing.assert_allclose(ends[:, 0], -LIMIT, rtol=1e-15)
+    np.testing.assert_allclose(ends[:, -1], LIMIT, rtol=1e-15)
+    narrowest = (1.0 - MAX_QUANTILE_SHARE) * 2.0 * LIMIT / grid_size
+    assert np.diff(ends).min() > narrowest * (1.0 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.zeros(40),
+        np.ones(40),
+        np.where(np.arange(40) < 39, -1.0, 1.0),
+        np.sign(np.arange(40) - 9.5),
+    ],
+    ids=["constant", "constant at the border", "one of forty", "binary"],
+)
+@pytest.mark.parametrize("degree", [1, 3, 5])
+def test_quantile_grids_of_poor_columns_carry_splines(degree, column):
+    x = column[:, None]
+    grid = SplineGrid(breakpoints(x, np.ones(40), LIMIT, 20, 1.0), degree)
+    np.testing.assert_allclose(grid.dense(x).sum(axis=2), 1.0, rtol=0.0, atol=1e-14)
+    assert np.all(np.isfinite(grid.dense(x, 1)))
+
+
+def test_quantile_intervals_hold_equally_many_samples():
+    x = np.linspace(-1.0, 1.0, 2001)[:, None] ** 3
+    ends = breakpoints(x, np.ones(2001), LIMIT, 8, 1.0)
+    counts, _ = np.histogram(x[:, 0], ends[0])
+    equal = breakpoints(x, np.ones(2001), LIMIT, 8, 0.0)
+    plain, _ = np.histogram(x[:, 0], equal[0])
+    assert np.ptp(counts) < 0.2 * counts.mean()
+    assert np.ptp(plain) > 2.0 * plain.mean()
+
+
+def test_share_averages_uniform_and_quantile_breakpoints():
+    x = np.random.default_rng(2).uniform(-1.0, 1.0, size=(50, 1)) ** 3
+    uniform, half, most = (
+        breakpoints(x, np.ones(50), LIMIT, 6, share) for share in (0.0, 0.49, 0.98)
+    )
+    np.testing.assert_allclose(half, 0.5 * (uniform + most), rtol=1e-12)
+    np.testing.assert_allclose(np.diff(uniform), 2.0 * LIMIT / 6, rtol=1e-12)
+
+
+def draw_samples(rng, n_inputs=2, n_samples=60):
+    return rng.uniform(-1.0, 1.0, size=(n_samples, n_inputs)), rng.uniform(0.5, 2.0, size=n_samples)
+
+
+@pytest.mark.parametrize("base", ["zero", "silu"])
+def test_refined_inputs_keep_the_function_where_grids_nest(base):
+    rng = np.random.default_rng(3)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 1), base=base)
+    # Moves the first grid to its place, from which on doubling nests.
+    refine_inputs(network, inputs, weight, 4, 0.0)
+    before = network.outputs(inputs)
+    for grid_size in (8, 16):
+        refine_inputs(network, inputs, weight, grid_size, 0.0)
+        assert network.layers[0].grid.grid_size == grid_size
+        assert_close(network.outputs(inputs), before, 1e-12)
+    assert network.layers[1].grid.grid_size == 4
+
+
+def test_refined_inputs_lie_where_breakpoints_says():
+    rng = np.random.default_rng(4)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 1))
+    refine_inputs(network, inputs**3, weight, 7, 0.6)
+    np.testing.assert_array_equal(
+        network.layers[0].grid.breakpoints, breakpoints(inputs**3, weight, LIMIT, 7, 0.6)
+    )
+
+
+def hidden_nodes(network, inputs):
+    return network.trace(inputs).nodes[1:-1]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("base", ["zero", "silu"])
+def test_hidden_nodes_fill_minus_one_to_one_after_following(base, share):
+    rng = np.random.default_rng(5)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 2, 1), base=base)
+    follow_hidden_nodes(network, inputs, weight, 6, share)
+    for nodes, layer in zip(hidden_nodes(network, inputs), network.layers[1:], strict=True):
+        np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)
+        np.testing.assert_allclose(nodes.max(axis=0), 1.0, rtol=1e-12)
+        np.testing.assert_allclose(layer.grid.low, -1.0 - HIDDEN_MARGIN, rtol=1e-14)
+        np.testing.assert_allclose(layer.grid.high, 1.0 + HIDDEN_MARGIN, rtol=1e-14)
+        assert layer.grid.grid_size == 6
+        assert layer.grid.uniform == (share == 0.0)
+
+
+@pytest.mark.parametrize("base", ["zero", "identity"])
+def test_following_keeps_functions_that_every_grid_can_hold(base):
+    """Polynomials of the degree of the splines, on a first grid that covers the hidden nodes."""
+    rng = np.random.default_rng(6)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 2), base=base, even=True)
+    first, last = network.layers
+    nodes = first.outputs(first.features(inputs))
+    reach = np.abs(nodes).max(axis=0)[:, None]
+    last.grid = SplineGrid(2.0 * reach * np.linspace(-1.0, 1.0, 5), 3)
+    polynomials = rng.normal(size=(3, 4, 2))
+    x = last.grid.low + (last.grid.high - last.grid.low) * np.linspace(0.0, 1.0, 40)[:, None]
+    values = np.einsum(
+        "npi,ipj->nij", (x[:, None, :] / reach.T) ** np.arange(4)[:, None], polynomials
+    )
+    fit = np.linalg.pinv(last.grid.dense(x).transpose(1, 0, 2)) @ values.transpose(1, 0, 2)
+    last.coef[:, : last.grid.n_splines] = fit
+    before = network.outputs(inputs)
+    shrink = follow_hidden_nodes(network, inputs, weight, 7, 0.5)
+    assert_close(network.outputs(inputs), before, 1e-11)
+    np.testing.assert_allclose(shrink[0], 0.5 * np.ptp(nodes, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(shrink[1], np.ones(2))
+
+
+@pytest.mark.parametrize("base", ["zero", "silu"])
+@pytest.mark.parametrize("grid_size", [5, 10])
+def test_following_again_to_a_nested_grid_keeps_the_function(grid_size, base):
+    rng = np.random.default_rng(7)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 2, 1), base=base)
+    follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    before = network.outputs(inputs)
+    shrink = follow_hidden_nodes(network, inputs, weight, grid_size, 0.0)
+    assert_close(network.outputs(inputs), before, 1e-11)
+    for factor in shrink:
+        np.testing.assert_allclose(factor, 1.0, rtol=1e-12)
+
+
+def test_following_a_constant_node_changes_nothing_and_stays_finite():
+    rng = np.random.default_rng(8)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 2, 1), even=True)
+    network.layers[0].coef[:, :, 0] = 0.125
+    network.layers[1].coef[:] = network.layers[1].grid.greville()[:, :, None]
+    before = network.outputs(inputs)
+    shrink = follow_hidden_nodes(network, inputs, weight, 4, 1.0)
+    assert shrink[0][0] == 1.0
+    assert_close(network.outputs(inputs), before, 1e-12)
+    np.testing.assert_allclose(hidden_nodes(network, inputs)[0][:, 0], 0.0, atol=1e-14)
+
+
+def test_an_additive_model_has_nothing_to_follow():
+    rng = np.random.default_rng(9)
+    inputs, weight = draw_samples(rng)
+    grid = even_grid(2, 4, 3)
+    network = Network([Layer(grid, rng.normal(size=(2, 7, 1)))], draw_network(rng, (2, 1)).scaling)
+    before = network.get_parameters()
+    shrink = follow_hidden_nodes(network, inputs, weight, 9, 0.0)
+    np.testing.assert_array_equal(shrink, [[1.0]])
+    np.testing.assert_array_equal(network.get_parameters(), before)
+    assert network.layers[0].grid is grid

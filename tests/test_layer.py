@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from networks import assert_close, central_differences, draw_network, even_grid, uneven_grid
+
+from skkan._base_functions import BASE_FUNCTIONS
+from skkan._layer import Layer
+from skkan._splines import SplineGrid
+
+BASES = list(BASE_FUNCTIONS)
+
+
+def draw_layer(rng, base="zero", even=False, degree=3, grid_size=4):
+    network = draw_network(rng, (3, 2), base=base, even=even, degree=degree, grid_size=grid_size)
+    return network.layers[0]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_outputs_are_the_sums_of_the_edge_functions(base):
+    rng = np.random.default_rng(0)
+    layer = draw_layer(rng, base)
+    x = rng.uniform(-1.5, 1.5, size=(30, 3))
+    features = layer.features(x)
+    assert features.shape == (30, layer.n_in * layer.n_features)
+    assert_close(layer.outputs(features), layer.edge_values(x).sum(axis=1), 1e-13)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_edge_functions_are_splines_plus_base_function_of_the_grid_coordinate(base):
+    rng = np.random.default_rng(1)
+    layer = draw_layer(rng, base)
+    x = rng.uniform(-1.5, 1.5, size=(30, 3))
+    splines = layer.grid.dense(x)
+    expected = np.einsum("nim,imj->nij", splines, layer.coef[:, : layer.grid.n_splines])
+    if layer.base is not None:
+        low, high = layer.grid.low, layer.grid.high
+        u = (2.0 * x - low - high) / (high - low)
+        expected = expected + layer.base.value(u)[:, :, None] * layer.coef[:, -1]
+    assert_close(layer.edge_values(x), expected, 1e-13)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_edge_slopes_agree_with_differences(base):
+    rng = np.random.default_rng(2)
+    layer = draw_layer(rng, base)
+    x = rng.uniform(-1.5, 1.5, size=(8, 3))
+    features, slopes = layer.features_and_slopes(x)
+    np.testing.assert_array_equal(features, layer.features(x))
+    for row, edge_slopes in zip(x, layer.edge_slopes(slopes), strict=True):
+        expected = central_differences(lambda at: layer.outputs(layer.features(at[None]))[0], row)
+        assert_close(edge_slopes, expected, 1e-8)
+
+
+def test_the_grid_ends_are_at_minus_one_and_one():
+    layer = draw_layer(np.random.default_rng(3))
+    np.testing.assert_allclose(layer.coordinate(layer.grid.low), -1.0, rtol=1e-15)
+    np.testing.assert_allclose(layer.coordinate(layer.grid.high), 1.0, rtol=1e-15)
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("degree", range(1, 6))
+def test_regrid_to_a_nested_grid_keeps_the_edge_functions(degree, base):
+    rng = np.random.default_rng(4)
+    layer = draw_layer(rng, base, degree=degree)
+    x = rng.uniform(-1.5, 1.5, size=(60, 3))
+    before = layer.edge_values(x)
+    ends = layer.grid.breakpoints
+    middles = 0.5 * (ends[:, 1:] + ends[:, :-1])
+    finer = SplineGrid(np.sort(np.concatenate([ends, middles], axis=1)), degree)
+    layer.regrid(finer)
+    assert layer.grid is finer
+    assert layer.coef.shape == (3, finer.n_splines + (base != "zero"), 2)
+    assert_close(layer.edge_values(x), before, 1e-12)
+
+
+@pytest.mark.parametrize("base", ["zero", "identity"])
+@pytest.mark.parametrize("degree", range(1, 6))
+def test_regrid_to_part_of_the_grid_keeps_the_edge_functions_there(degree, base):
+    rng = np.random.default_rng(5)
+    layer = draw_layer(rng, base, even=True, degree=degree, grid_size=8)
+    x = rng.uniform(-0.5, 0.75, size=(60, 3))
+    before = layer.edge_values(x)
+    layer.regrid(SplineGrid(np.tile(np.linspace(-0.5, 0.75, 6), (3, 1)), degree))
+    assert_close(layer.edge_values(x), before, 1e-12)
+
+
+@pytest.mark.parametrize("base", ["silu", "tanh", "sin"])
+def test_moved_ends_hand_the_base_function_to_the_splines(base):
+    rng = np.random.default_rng(6)
+    x = rng.uniform(-0.5, 0.5, size=(200, 1))
+    worst = []
+    for grid_size in (4, 16):
+        layer = Layer(even_grid(1, 2, 3), np.zeros((1, 6, 1)), BASE_FUNCTIONS[base])
+        layer.coef[0, -1] = 1.0
+        before = layer.edge_values(x)
+        layer.regrid(SplineGrid(np.linspace(-0.6, 0.5, grid_size + 1)[None], 3))
+        worst.append(np.abs(layer.edge_values(x) - before).max())
+    # Cubic splines: a fourth of the spacing, and so about 1/256 of the error.
+    assert worst[0] < 1e-3
+    assert worst[1] < worst[0] / 64.0
+
+
+def test_regrid_keeps_straight_lines_on_any_grid():
+    rng = np.random.default_rng(7)
+    layer = draw_layer(rng)
+    layer.coef = layer.grid.greville()[:, :, None] * rng.normal(size=(3, 1, 2))
+    x = rng.uniform(-3.0, 3.0, size=(40, 3))
+    before = layer.edge_values(x)
+    layer.regrid(uneven_grid(rng, 3, 7, 3))
+    assert_close(layer.edge_values(x), before, 1e-12)

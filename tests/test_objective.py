@@ -1,0 +1,173 @@
+from itertools import cycle, product
+
+import numpy as np
+import pytest
+from networks import (
+    LOSSES,
+    altered,
+    assert_close,
+    central_differences,
+    draw_objective,
+    penalty_matrix,
+    symmetric,
+)
+
+from skkan import _objective
+from skkan._base_functions import BASE_FUNCTIONS
+from skkan._objective import Objective
+
+HIDDEN = [(2,), (2, 2), (2, 1, 2)]
+BASES = list(BASE_FUNCTIONS)
+
+# Every pair of loss, degree and depth, and every base function with each of the losses and degrees.
+NETWORKS = [
+    (*choice, base)
+    for choice, base in zip(product(LOSSES, range(1, 6), HIDDEN), cycle(BASES), strict=False)
+]
+
+
+@pytest.mark.parametrize(("loss", "degree", "hidden", "base"), NETWORKS)
+def test_gradient_agrees_with_differences(loss, degree, hidden, base):
+    rng = np.random.default_rng(0)
+    objective, parameters = draw_objective(rng, loss, hidden, degree=degree, base=base, n_samples=8)
+    value, gradient = objective.value_and_gradient(parameters)
+    expected = central_differences(objective.value, parameters, step=1e-6)
+    assert value == pytest.approx(objective.value(parameters), rel=1e-13)
+    assert_close(gradient, expected, 1e-6)
+
+
+@pytest.mark.parametrize("hidden", [(), *HIDDEN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_samples_of_weight_zero_count_for_nothing(loss, hidden):
+    rng = np.random.default_rng(1)
+    objective, parameters = draw_objective(rng, loss, hidden)
+    data = objective.data
+    masked = altered(objective, weight=np.where(np.arange(20) % 3 == 0, 0.0, data.weight))
+    used = masked.data.weight > 0.0
+    without = altered(
+        objective, inputs=data.inputs[used], target=data.target[used], weight=data.weight[used]
+    )
+    for found, expected in zip(
+        masked.normal_equations(parameters), without.normal_equations(parameters), strict=True
+    ):
+        assert_close(found, expected, 1e-12)
+    expected = central_differences(masked.value, parameters, step=1e-6)
+    assert_close(masked.value_and_gradient(parameters)[1], expected, 1e-6)
+
+
+@pytest.mark.parametrize("hidden", [(), *HIDDEN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gauss_newton_matrix_is_the_jacobian_times_its_transpose(loss, hidden):
+    objective, parameters = draw_objective(np.random.default_rng(2), loss, hidden, base="silu")
+    network, data = objective.network, objective.data
+    network.set_parameters(parameters)
+    trace = network.trace(data.inputs)
+    factor = objective.loss.curvature_factor(trace.nodes[-1], data.weight)
+    jacobian = network.jacobian(trace, factor)
+    value, gradient, matrix = objective.normal_equations(parameters)
+    assert_close(symmetric(matrix), jacobian.T @ jacobian, 1e-12)
+    expected_value, expected_gradient = objective.value_and_gradient(parameters)
+    assert value == pytest.approx(expected_value, rel=1e-13)
+    assert_close(gradient, expected_gradient, 1e-12)
+
+
+@pytest.mark.parametrize("hidden", [(), *HIDDEN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gauss_newton_product_is_that_of_the_matrix(loss, hidden):
+    rng = np.random.default_rng(11)
+    objective, parameters = draw_objective(rng, loss, hidden, base="silu")
+    expected = objective.normal_equations(parameters)
+    matrix = symmetric(expected[2]) + penalty_matrix(objective.penalty, objective.network)
+    value, gradient, product = objective.gauss_newton(parameters)
+    assert value == pytest.approx(expected[0], rel=1e-13)
+    assert_close(gradient, expected[1], 1e-12)
+    # What is asked of the objective in between must not change the product.
+    objective.value(2.0 * parameters)
+    vector = rng.normal(size=parameters.shape)
+    assert_close(product(vector), matrix @ vector, 1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gauss_newton_matrix_of_an_additive_model_is_the_hessian(loss):
+    objective, parameters = draw_objective(np.random.default_rng(3), loss, (), base="silu")
+    matrix = symmetric(objective.normal_equations(parameters)[2])
+    matrix += penalty_matrix(objective.penalty, objective.network)
+    expected = central_differences(lambda at: objective.value_and_gradient(at)[1], parameters)
+    assert_close(matrix, expected, 1e-8)
+
+
+@pytest.mark.parametrize("hidden", [(), *HIDDEN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_node_curvatures_are_the_diagonal_blocks(loss, hidden):
+    objective, parameters = draw_objective(np.random.default_rng(4), loss, hidden, base="silu")
+    matrix = symmetric(objective.normal_equations(parameters)[2])
+    indices = objective.network.split(np.arange(len(parameters)))
+    for blocks, index in zip(objective.node_curvatures(parameters), indices, strict=True):
+        assert len(blocks) == index.shape[2]
+        for node, block in enumerate(blocks):
+            own = index[:, :, node].ravel()
+            assert_close(block, matrix[np.ix_(own, own)], 1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_row_blocks_change_nothing(monkeypatch, loss):
+    objective, parameters = draw_objective(np.random.default_rng(5), loss, (2,))
+    whole = objective.normal_equations(parameters)
+    nodes = objective.node_curvatures(parameters)
+    monkeypatch.setattr(_objective, "BLOCK_BYTES", 3 * 8 * len(parameters) * LOSSES[loss][1])
+    cut = altered(objective)
+    for found, expected in zip(cut.normal_equations(parameters), whole, strict=True):
+        assert_close(found, expected, 1e-12)
+    for found, expected in zip(cut.node_curvatures(parameters), nodes, strict=True):
+        assert_close(found, expected, 1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_value_is_mean_loss_plus_penalty(loss):
+    objective, parameters = draw_objective(np.random.default_rng(6), loss, (2,))
+    network, data = objective.network.copy(), objective.data
+    network.set_parameters(parameters)
+    mean_loss = objective.loss.value(network.outputs(data.inputs), data.target, data.weight)
+    penalty, _ = objective.penalty.value_and_gradient(network, parameters)
+    assert objective.data_value(parameters) == pytest.approx(mean_loss, rel=1e-13)
+    assert objective.value(parameters) == pytest.approx(mean_loss + penalty, rel=1e-13)
+
+
+def test_results_do_not_depend_on_what_was_asked_before():
+    objective, first = draw_objective(np.random.default_rng(7), "squared", (2,))
+    second = first + 0.1
+    fresh = altered(objective).normal_equations(second)
+    asked = first.copy()
+    before = objective.normal_equations(asked)
+    asked[:] = second
+    for found, expected in zip(objective.normal_equations(asked), fresh, strict=True):
+        assert_close(found, expected, 1e-14)
+    for found, expected in zip(objective.normal_equations(first), before, strict=True):
+        assert_close(found, expected, 1e-14)
+
+
+def test_known_features_of_the_first_layer_change_nothing():
+    objective, parameters = draw_objective(np.random.default_rng(8), "squared", (2,), base="silu")
+    features = objective.network.layers[0].features(objective.data.inputs)
+    other = Objective(
+        objective.network, objective.data, objective.loss, objective.penalty, features
+    )
+    assert other.first_features is features
+    value, gradient = other.value_and_gradient(parameters)
+    assert value == objective.value_and_gradient(parameters)[0]
+    np.testing.assert_array_equal(gradient, objective.value_and_gradient(parameters)[1])
+
+
+def test_the_network_given_is_left_alone():
+    rng = np.random.default_rng(9)
+    objective, parameters = draw_objective(rng, "squared", (2,))
+    network = objective.network.copy()
+    fresh = Objective(network, objective.data, objective.loss, objective.penalty)
+    fresh.value_and_gradient(parameters + 1.0)
+    fresh.normal_equations(parameters - 1.0)
+    np.testing.assert_array_equal(network.get_parameters(), parameters)
+
+
+def test_steps_beyond_all_numbers_have_a_value_that_is_not_finite():
+    objective, parameters = draw_objective(np.random.default_rng(10), "squared", (2,))
+    assert not np.isfinite(objective.value(1e200 * parameters))
