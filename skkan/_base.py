@@ -1,11 +1,12 @@
 """What the estimators share: parameters, preparation of the data, and evaluation."""
 
+import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._data import Scaling, TrainingData, canonical_rows, column_order
+from skkan._grids import refined
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
@@ -320,6 +322,53 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
                 f"split {len(X)} samples: {error}"
             ) from error
         return tuple(parts[::2]), tuple(parts[1::2])
+
+    def refine(self, grid_size: int) -> Self:
+        """Return a copy of the fitted estimator on finer grids.
+
+        Where `grid_size` is a multiple of the present one, the function stays as it is; otherwise
+        it is kept as well as the new grids allow. With ``warm_start=True``, `fit` goes on from
+        there.
+
+        Parameters
+        ----------
+        grid_size : int
+            New number of intervals, larger than the present one.
+
+        Returns
+        -------
+        estimator : estimator
+            The refined copy; this estimator stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `grid_size` is not an integer larger than the present number of intervals.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.linspace(-1.0, 1.0, 100)[:, None]
+        >>> coarse = KANRegressor((), random_state=0).fit(X, np.sin(3.0 * X[:, 0]))
+        >>> fine = coarse.refine(20)
+        >>> bool(np.allclose(fine.predict(X), coarse.predict(X)))
+        True
+        """
+        check_is_fitted(self)
+        present = self.network_.grid_size
+        if not _is_positive_integer(grid_size) or grid_size <= present:
+            raise ValueError(
+                f"grid_size must be an integer larger than the present {present}, "
+                f"got {grid_size!r}."
+            )
+        other = copy.deepcopy(self).set_params(grid_size=grid_size)
+        other.network_ = refined(self.network_, grid_size)
+        unscaled = [np.ones(layer.n_out) for layer in other.network_.layers]
+        other._penalty = self._penalty.carried_to(other.network_, unscaled)
+        return other
 
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""

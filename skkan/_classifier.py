@@ -149,7 +149,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     The loss is the mean log-loss of the training samples, in nats. Equal samples are merged, so
     that weights are exactly repetitions.
 
-    Beyond the range of the training data the edge functions go on as straight lines.
+    Beyond the range of the training data the splines go on as straight lines.
 
     A keyboard interrupt ends the training with a warning and leaves the best network so far.
 

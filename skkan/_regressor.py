@@ -139,7 +139,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
     The loss is half the mean squared error of the standardised targets. Samples with equal rows of
     `X` and `y` are merged, so that weights are exactly repetitions.
 
-    Beyond the range of the training data the edge functions go on as straight lines.
+    Beyond the range of the training data the splines go on as straight lines.
 
     A keyboard interrupt ends the training with a warning and leaves the best network so far.
 

@@ -107,7 +107,7 @@ def test_conjugate_gradients_reach_the_minimum_of_the_dense_solver(monkeypatch, 
     start = minimize_lm(objective, 0.3 * start, 20, 1e-12).parameters
     rng = np.random.default_rng(12)
     start = start * (1.0 + 0.02 * rng.normal(size=start.shape))
-    dense = minimize_lm(objective, start, 1000, 1e-14)
+    dense = minimize_lm(objective, start, 1000, 1e-12)
     built = []
 
     class Watched(KrylovSystem):
@@ -117,12 +117,12 @@ def test_conjugate_gradients_reach_the_minimum_of_the_dense_solver(monkeypatch, 
 
     monkeypatch.setattr(_lm, "DENSE_MAX_PARAMETERS", 0)
     monkeypatch.setattr(_lm, "KrylovSystem", Watched)
-    krylov = minimize_lm(objective, start, 1000, 1e-14)
+    krylov = minimize_lm(objective, start, 1000, 1e-12)
     assert set(built) == {len(start)}
     assert dense.converged
     assert krylov.converged
     assert dense.value < objective.value(start)
-    assert krylov.value == pytest.approx(dense.value, rel=1e-8)
+    assert krylov.value == pytest.approx(dense.value, rel=1e-7)
     assert_close(krylov.parameters, dense.parameters, 1e-3)
 
 
