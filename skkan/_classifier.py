@@ -133,7 +133,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         `early_stopping`.
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `X` has names that are all strings.
     n_outputs_ : int
         Number of outputs of the network: 1 for two classes, else the number of classes.

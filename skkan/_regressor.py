@@ -123,7 +123,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
         `early_stopping`.
     n_features_in_ : int
         Number of columns of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `X` has names that are all strings.
     n_outputs_ : int
         Number of outputs of the network: the number of targets.
@@ -213,7 +213,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Inputs. Beyond the range of the training data the edge functions go on as straight
+            Inputs. Beyond the range of the training data the splines go on as straight
             lines.
 
         Returns

@@ -4,8 +4,7 @@ On every grid the solver takes a few steps at a time. Between them the penalty w
 from the data, first one for all edges and then one for each, and the hidden grids follow their
 nodes. The state of the highest evidence is kept; from there the solver runs to convergence with
 grids and weights held still. Where the evidence for the network is not clear, the additive model
-takes its place; it is trained first, and where it is ahead after the first choice of weights, the
-network is given up there.
+takes its place; it is trained first.
 """
 
 import warnings
@@ -38,7 +37,7 @@ ROUND_TOL = 1e-2
 PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND = 0.5
 WORTH_A_WEIGHT = 0.25
-WORTH_A_NETWORK = 5.0
+WORTH_A_NETWORK = 10.0
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
 # on classes that can be separated, nothing else keeps the log-odds from growing without bound.
 LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
@@ -46,10 +45,6 @@ LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
 
 class _Stopped(Exception):  # noqa: N818
     """A callback or the validation loss asks to stop."""
-
-
-class _GaveWay(Exception):  # noqa: N818
-    """The additive model is better before the network has been trained in full."""
 
 
 class Trainer:
@@ -78,8 +73,6 @@ class Trainer:
     ----------
     best : State
         Best state so far.
-    common_evidence : float
-        Evidence for the first grid with one penalty weight for all edges.
     """
 
     def __init__(
@@ -112,7 +105,6 @@ class Trainer:
         self._asked_to_stop = False
         self._gave_up = False
         self._goes_on = False
-        self._rival_evidence = -np.inf
 
     def run(self, start: tuple[Network, Penalty | None] | None = None) -> TrainingResult:
         """Train and return the result; a keyboard interrupt ends the training, not the program.
@@ -159,17 +151,12 @@ class Trainer:
         try:
             rival._race()
             rival._train(search=True)
-            self._rival_evidence = rival.common_evidence
             self._race()
             self._train(search=True)
-        except _GaveWay:
-            self._become(rival)
-        except (KeyboardInterrupt, _Stopped):
-            if not hasattr(self, "best") and hasattr(rival, "best"):
-                self._become(rival)
-            raise
-        else:
-            if not self.best.log_evidence > rival.best.log_evidence + WORTH_A_NETWORK:
+        finally:
+            # However training ends: where both are there, the network has to be clearly better.
+            own = self.best.log_evidence if hasattr(self, "best") else -np.inf
+            if hasattr(rival, "best") and not own > rival.best.log_evidence + WORTH_A_NETWORK:
                 self._become(rival)
 
     def _train(self, search: bool) -> None:
@@ -283,9 +270,6 @@ class Trainer:
                 else:
                     if search:
                         state = self._search_common_weight(state, features, phase)
-                        self.common_evidence = state.log_evidence
-                        if not self.common_evidence > self._rival_evidence - WORTH_A_NETWORK:
-                            raise _GaveWay
                     state = self._choose_weights(state, features, phase)
             except _Stopped:
                 if self.validation is None or self._asked_to_stop:

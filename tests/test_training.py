@@ -304,12 +304,14 @@ def test_additive_model_takes_the_place_of_a_network_without_use(phases, solver)
     assert result.loss == pytest.approx(additive.loss, rel=1e-3)
 
 
-def test_network_is_given_up_early_where_the_additive_model_is_ahead(phases):
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1.0, 1.0, size=(60, 6))
-    y = np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2 + 0.3 * rng.normal(size=60)
-    trainer(X, y, alpha=None, shape=(6, 4, 1), grid_sizes=(3, 6)).run()
-    assert [name for name, _ in own_phases(phases)] == ["race", "grid size 3"]
+@pytest.mark.parametrize("solver", ["lm", "lbfgs"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_network_is_kept_where_only_it_can_fit(solver, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.0, 1.0, size=(80, 2))
+    y = X[:, 0] * X[:, 1] + 0.01 * rng.normal(size=80)
+    result = trainer(X, y, alpha=None, shape=(2, 5, 1), solver=solver, max_iter=1000).run()
+    assert np.mean((result.network(X)[:, 0] - y) ** 2) < 0.01 * np.var(y)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,10 @@ def test_a_perfect_fit_is_reached_to_the_last_digits():
 @pytest.mark.parametrize("hidden", [(), (2,)])
 def test_conjugate_gradients_reach_the_minimum_of_the_dense_solver(monkeypatch, hidden, loss):
     objective, start = draw_objective(np.random.default_rng(11), loss, hidden, n_samples=60)
+    if hidden and "squared" in loss:
+        # Large residuals would make the last digits slow for both.
+        clean = objective.network.outputs(objective.data.inputs)
+        objective = altered(objective, target=clean + 0.1 * objective.data.target)
     # Close enough to a minimum that both end at the same one.
     start = minimize_lm(objective, 0.3 * start, 20, 1e-12).parameters
     rng = np.random.default_rng(12)
