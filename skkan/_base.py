@@ -266,6 +266,8 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         self.best_loss_ = min(result.loss_curve, default=0.0)
         if held_out is not None:
             self.validation_loss_curve_ = result.validation_curve
+        elif hasattr(self, "validation_loss_curve_"):
+            del self.validation_loss_curve_
         if not result.converged:
             warnings.warn(
                 f"The {self.solver_} solver did not converge within max_iter={self.max_iter} "
@@ -281,11 +283,10 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         if not self.warm_start or not hasattr(self, "network_"):
             return None
         network = self.network_
-        base = BASE_FUNCTIONS[settings.base_function]
         same = (
             network.shape == settings.shape
             and network.layers[0].grid.degree == settings.degree
-            and network.layers[0].base is base
+            and network.layers[0].base_name == settings.base_function
         )
         if not same:
             raise ValueError(

@@ -27,6 +27,10 @@ class BaseFunction:
     curvature: Callable[[FloatArray], FloatArray]
 
 
+def _silu(u: FloatArray) -> FloatArray:
+    return u * expit(u)
+
+
 def _silu_slope(u: FloatArray) -> FloatArray:
     s = expit(u)
     return s * (1.0 + u * (1.0 - s))
@@ -46,10 +50,15 @@ def _tanh_curvature(u: FloatArray) -> FloatArray:
     return -2.0 * t * (1.0 - t**2)
 
 
+def _sin_curvature(u: FloatArray) -> FloatArray:
+    return -np.sin(u)
+
+
+# Functions with a name of their own, and no lambdas, lest a fitted network could not be pickled.
 BASE_FUNCTIONS: dict[str, BaseFunction | None] = {
     "zero": None,
     "identity": BaseFunction("identity", np.array, np.ones_like, np.zeros_like),
-    "silu": BaseFunction("silu", lambda u: u * expit(u), _silu_slope, _silu_curvature),
+    "silu": BaseFunction("silu", _silu, _silu_slope, _silu_curvature),
     "tanh": BaseFunction("tanh", np.tanh, _tanh_slope, _tanh_curvature),
-    "sin": BaseFunction("sin", np.sin, np.cos, lambda u: -np.sin(u)),
+    "sin": BaseFunction("sin", np.sin, np.cos, _sin_curvature),
 }

@@ -37,6 +37,11 @@ class Layer:
     base: BaseFunction | None = None
 
     @property
+    def base_name(self) -> str:
+        """Name of the base function, ``"zero"`` if there is none."""
+        return "zero" if self.base is None else self.base.name
+
+    @property
     def n_in(self) -> int:
         """Number of input nodes."""
         return self.coef.shape[0]

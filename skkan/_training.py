@@ -161,7 +161,11 @@ class Trainer:
 
     def _train(self, search: bool) -> None:
         """Go through the grids from coarse to fine, and polish the best state."""
-        for number, grid_size in enumerate(self.settings.grid_sizes):
+        sizes = self.settings.grid_sizes
+        if not search:
+            present = self.best.network.grid_size
+            sizes = tuple(size for size in sizes if size >= present) or sizes[-1:]
+        for number, grid_size in enumerate(sizes):
             if self._spent():
                 break
             if not self._train_on_grid(grid_size, search=search and number == 0):

@@ -1,3 +1,4 @@
+import pickle
 import warnings
 from itertools import pairwise
 
@@ -391,3 +392,33 @@ def test_interrupt_of_the_network_keeps_the_network(monkeypatch):
     assert fitted.n_iter_ == plain.n_iter_ - 5
     assert fitted.loss_curve_ == plain.loss_curve_[:-5]
     assert largest_difference(plain.predict(X), fitted.predict(X)) < 1e-2
+
+
+@pytest.mark.parametrize("base_function", ["zero", "identity", "silu", "tanh", "sin"])
+def test_pickled_estimator_predicts_and_goes_on(base_function):
+    X, y = curved_data()
+    options = {**ADDITIVE, "base_function": base_function, "warm_start": True}
+    fitted = fit(X, y, **options)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
+    assert largest_difference(again.fit(X, y).predict(X), fitted.predict(X)) < 1e-2
+
+
+def test_validation_curve_is_that_of_the_latest_fit():
+    X, y = curved_data()
+    estimator = KANRegressor(**ADDITIVE, early_stopping=True).fit(X, y)
+    assert estimator.validation_loss_curve_
+    estimator.set_params(early_stopping=False).fit(X, y)
+    assert not hasattr(estimator, "validation_loss_curve_")
+
+
+def test_warm_start_does_not_fall_back_to_a_coarser_grid():
+    X = np.linspace(-1.0, 1.0, 200)[:, None]
+    y = np.sin(12.0 * X[:, 0])
+    options = {**ADDITIVE, "grid_size": (3, 12), "alpha": 1e-9, "warm_start": True}
+    estimator = KANRegressor(**options).fit(X, y)
+    assert estimator.network_.grid_size == 12
+    loss = estimator.loss_
+    estimator.fit(X, y)
+    assert estimator.network_.grid_size == 12
+    assert max(estimator.loss_curve_) <= loss * (1.0 + 1e-9)
