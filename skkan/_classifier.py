@@ -57,8 +57,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         A number weighs all edges alike. To the mean loss it adds, for every edge function
         ``phi``, about ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u``
         from -1 to 1, and the square of its mean slope, ``alpha / 2`` times on edges to hidden
-        nodes, ``alpha / 2000`` times on edges to outputs. Later, where a hidden node is mapped
-        onto its grid anew, the weights of the edges that lead to it follow its scale.
+        nodes, ``alpha / 2000`` times on edges to outputs.
 
         ``"auto"`` chooses the weights of bends and slopes from the training data: first one
         for everything, then two for every layer, then two for every edge, as long as the marginal

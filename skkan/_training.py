@@ -308,6 +308,8 @@ class Trainer:
         """Return the state with hidden grids that fit the data, and penalty weights for them."""
         network = state.network.copy()
         shrink = self._follow(network, grid_size)
+        if self.settings.alpha is not None:
+            return State(network, self._first_penalty(network))
         return State(network, state.penalty.carried_to(network, shrink))
 
     def _settle(self, state: State, features: FloatArray, phase: Phase) -> State:
