@@ -392,4 +392,6 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
 
 
 def _is_positive_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and str(value) != "True" and int(value) >= 1
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, Integral) and int(value) >= 1

@@ -73,10 +73,13 @@ class Objective:
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return the objective and its gradient."""
-        network, data = self.network, self.data
-        network.set_parameters(parameters)
-        trace = self._trace(slice(None))
-        out = trace.nodes[-1]
+        self.network.set_parameters(parameters)
+        return self._value_and_gradient_at(self._trace(slice(None)), parameters)
+
+    def _value_and_gradient_at(
+        self, trace: Trace, parameters: FloatArray
+    ) -> tuple[float, FloatArray]:
+        network, data, out = self.network, self.data, trace.nodes[-1]
         value, gradient = self.penalty.value_and_gradient(network, parameters)
         value += self.loss.value(out, data.target, data.weight)
         residual = self.loss.gradient(out, data.target, data.weight)
@@ -110,16 +113,11 @@ class Objective:
         self, parameters: FloatArray
     ) -> tuple[float, FloatArray, Callable[[FloatArray], FloatArray]]:
         """Return objective, gradient and the product of its Gauss-Newton matrix with a vector."""
-        network, data = self.network.copy(), self.data
+        network = self.network
         network.set_parameters(parameters)
-        trace = network.trace(data.inputs, self.first_features)
-        out = trace.nodes[-1]
-        value, gradient = self.penalty.value_and_gradient(network, parameters)
-        value += self.loss.value(out, data.target, data.weight)
-        gradient = gradient + network.gradient(
-            trace, self.loss.gradient(out, data.target, data.weight)
-        )
-        factor = self.loss.curvature_factor(out, data.weight)
+        trace = self._trace(slice(None))
+        value, gradient = self._value_and_gradient_at(trace, parameters)
+        factor = self.loss.curvature_factor(trace.nodes[-1], self.data.weight)
 
         def product(vector: FloatArray) -> FloatArray:
             change = network.tangent(trace, vector)[:, None, :] @ factor

@@ -23,9 +23,7 @@ from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._progress import Phase, Progress
 from skkan._settings import SOLVERS, Settings, State, TrainingResult
-from skkan._smoothing import (
-    update_smoothing,
-)
+from skkan._smoothing import update_smoothing
 from skkan._typing import FloatArray
 
 START_SPREAD = 0.5
