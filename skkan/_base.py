@@ -24,6 +24,7 @@ from skkan._grids import refined
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
+from skkan._problem import Problem
 from skkan._progress import CallbackSupportMixin, Progress
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
@@ -252,7 +253,8 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             validation = TrainingData.of(inputs[:, order], targets, weights, scaling)
         back = np.argsort(order)
         progress.input_order = back
-        trainer = Trainer(data, validation, loss, settings, scaling, progress, rng)
+        problem = Problem(data, validation, loss, settings, scaling)
+        trainer = Trainer(problem, progress, rng)
         result = trainer.run(self._warm_start(settings, scaling, order))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)

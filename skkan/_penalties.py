@@ -9,7 +9,9 @@ edge ``e``. Straight lines are free of the first part, so that a large weight ma
 and both together remove it.
 
 The roughness is the penalty on divided differences of neighbouring coefficients that is exact
-for the coefficients of the second derivative on any knots.
+for the coefficients of the second derivative on any knots. A higher ``order`` adds the same term of
+that derivative, up to the jumps of the highest one: where the data are next to free of noise, it
+holds an edge function at the border, where samples are few, to the polynomial it has been before.
 
 References
 ----------
@@ -29,7 +31,9 @@ from skkan._network import Network
 from skkan._typing import FloatArray
 
 GROUPS = ("rough", "line")
-LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-15, 1e3
+LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-20, 1e3
+BENDING = 2
+TINY = 1e-300
 
 
 @dataclass
@@ -38,8 +42,10 @@ class LayerPenalty:
 
     Attributes
     ----------
+    roots : dict of str to ndarray of shape (n_in, n_rows, n_features)
+        ``"rough"`` and ``"line"``: their rows are orthogonal.
     forms : dict of str to ndarray of shape (n_in, n_features, n_features)
-        ``"rough"`` and ``"line"``: their ranges are orthogonal.
+        ``root' root`` of both.
     ranks : dict of str to int
         Ranks of the forms.
     log_dets : dict of str to ndarray of shape (n_in,)
@@ -50,6 +56,7 @@ class LayerPenalty:
         Weight of every form on every edge.
     """
 
+    roots: dict[str, FloatArray]
     forms: dict[str, FloatArray]
     ranks: dict[str, int]
     log_dets: dict[str, FloatArray]
@@ -57,41 +64,40 @@ class LayerPenalty:
     weights: dict[str, FloatArray]
 
     @classmethod
-    def of(cls, layer: Layer, rough: float, line: float) -> "LayerPenalty":
+    def of(cls, layer: Layer, rough: float, line: float, order: int = BENDING) -> "LayerPenalty":
         """Build the forms of `layer` and give all edges the same weights."""
-        grid = layer.grid
-        n_splines, n_features = grid.n_splines, layer.n_features
-        half = layer.half_span[:, None, None]
-        second = grid.difference_operators()[1] * half**2
+        grid, base = layer.grid, layer.base
         sites = layer.coordinate(grid.greville().T).T
-        spans = np.diff(sites, axis=1)
-        spacing = 0.5 * (spans[:, 1:] + spans[:, :-1])
         centred = sites - sites.mean(axis=1, keepdims=True)
         slope = centred / (centred**2).sum(axis=1, keepdims=True)
-        forms: dict[str, FloatArray] = {
-            name: np.zeros((layer.n_in, n_features, n_features)) for name in GROUPS
+        rows = {
+            "rough": [_derivative_root(layer, m) for m in sorted({BENDING, order})],
+            "line": [slope[:, None, :]],
         }
-        forms["rough"][:, :n_splines, :n_splines] = second.transpose(0, 2, 1) @ (
-            spacing[:, :, None] * second
-        )
-        forms["line"][:, :n_splines, :n_splines] = slope[:, :, None] * slope[:, None, :]
-        ranks = {"rough": n_splines - 2, "line": 1}
-        if layer.base is not None:
-            u = np.linspace(-1.0, 1.0, 101)
-            bend = 2.0 * float((layer.base.curvature(u) ** 2).mean())
-            group = "rough" if bend > 0.0 else "line"
-            forms[group][:, -1, -1] = max(bend, 1.0 if bend == 0.0 else 0.0)
-            ranks[group] += 1
-        log_dets = {name: _log_pdet(form, ranks[name]) for name, form in forms.items()}
-        constant = np.zeros(n_features)
-        constant[:n_splines] = 1.0 / n_splines
+        ranks = {"rough": grid.n_splines - 2, "line": 1}
+        bend = 0.0
+        if base is not None:
+            bend = 2.0 * float((base.curvature(np.linspace(-1.0, 1.0, 101)) ** 2).mean())
+            ranks["rough" if bend > 0.0 else "line"] += 1
+        roots, log_dets = {}, {}
+        for name, parts in rows.items():
+            root = np.concatenate(parts, axis=1)
+            if base is not None:
+                own = np.sqrt(bend) if name == "rough" else float(bend == 0.0)
+                root = np.pad(root, ((0, 0), (0, 1), (0, 1)))
+                root[:, -1, -1] = own
+            values = np.linalg.svd(root, compute_uv=False)[:, : ranks[name]]
+            roots[name], log_dets[name] = root, 2.0 * np.log(values).sum(axis=1)
+        forms = {name: root.transpose(0, 2, 1) @ root for name, root in roots.items()}
+        constant = np.zeros(layer.n_features)
+        constant[: grid.n_splines] = 1.0 / grid.n_splines
         edges = (layer.n_in, layer.n_out)
         weights = {"rough": np.full(edges, rough), "line": np.full(edges, line)}
-        return cls(forms, ranks, log_dets, constant, weights)
+        return cls(roots, forms, ranks, log_dets, constant, weights)
 
     def energies(self, coef: FloatArray) -> dict[str, FloatArray]:
         """Return ``c' S c`` of every form and edge, arrays of shape (n_in, n_out)."""
-        return {name: (coef * (form @ coef)).sum(axis=1) for name, form in self.forms.items()}
+        return {name: ((root @ coef) ** 2).sum(axis=1) for name, root in self.roots.items()}
 
     def blocks(self) -> FloatArray:
         """Return the weighted sum of the forms, shape (n_in, n_out, n_features, n_features)."""
@@ -101,10 +107,12 @@ class LayerPenalty:
         return total
 
 
-def _log_pdet(forms: FloatArray, rank: int) -> FloatArray:
-    """Return the sum of the logarithms of the `rank` largest eigenvalues of every form."""
-    largest = np.linalg.eigvalsh(forms)[:, forms.shape[1] - rank :]
-    return np.log(largest).sum(axis=1)
+def _derivative_root(layer: Layer, order: int) -> FloatArray:
+    """Return a root of the integral of a squared derivative, in the grid coordinate."""
+    operator, lengths = layer.grid.difference_operator(order)
+    half = layer.half_span[:, None]
+    root: FloatArray = operator * (half**order * np.sqrt(lengths / half))[:, :, None]
+    return root
 
 
 class Penalty:
@@ -124,6 +132,8 @@ class Penalty:
         Whether a constant added to all outputs changes nothing.
     floors : dict of str to float, optional
         Smallest weights of both forms.
+    order : int, default=2
+        Highest derivative in the roughness.
     """
 
     gauge_weight = 1e-2
@@ -135,10 +145,12 @@ class Penalty:
         line: float,
         softmax: bool = False,
         floors: dict[str, float] | None = None,
+        order: int = BENDING,
     ) -> None:
         self.floors = floors or dict.fromkeys(GROUPS, LOWEST_WEIGHT)
         rough, line = max(rough, self.floors["rough"]), max(line, self.floors["line"])
-        self.layers = [LayerPenalty.of(layer, rough, line) for layer in network.layers]
+        self.order = order
+        self.layers = [LayerPenalty.of(layer, rough, line, order) for layer in network.layers]
         self.softmax = softmax
 
     def bounded(self, name: str, weight: FloatArray) -> FloatArray:
@@ -188,12 +200,23 @@ class Penalty:
             By what the edges of every layer have been divided; a weight grows by its square, and
             the value of the penalty stays as it was.
         """
-        moved = Penalty(network, 0.0, 0.0, self.softmax, self.floors)
+        moved = Penalty(network, 0.0, 0.0, self.softmax, self.floors, self.order)
         for new, old, factor in zip(moved.layers, self.layers, shrink, strict=True):
             new.weights = {
                 name: self.bounded(name, weight * factor**2) for name, weight in old.weights.items()
             }
         return moved
+
+    def of_order(self, network: Network, order: int) -> "Penalty":
+        """Return the penalty with roughness of another order and the same value at `network`."""
+        other = Penalty(network, 0.0, 0.0, self.softmax, self.floors, order)
+        for new, old, layer in zip(other.layers, self.layers, network.layers, strict=True):
+            before, after = old.energies(layer.coef), new.energies(layer.coef)
+            new.weights = {
+                name: self.bounded(name, weight * before[name] / np.maximum(after[name], TINY))
+                for name, weight in old.weights.items()
+            }
+        return other
 
     def with_weights(self, weights: Sequence[dict[str, FloatArray]]) -> "Penalty":
         """Return the same forms with other weights, given layer by layer."""
@@ -207,13 +230,18 @@ class Penalty:
         """Return the penalty of the network whose input ``i`` is input ``order[i]`` of this one."""
         other = copy.copy(self)
         first = self.layers[0]
-        forms = {name: form[order] for name, form in first.forms.items()}
-        log_dets = {name: values[order] for name, values in first.log_dets.items()}
-        weights = {name: weight[order] for name, weight in first.weights.items()}
-        other.layers = [
-            replace(first, forms=forms, log_dets=log_dets, weights=weights),
-            *self.layers[1:],
-        ]
+
+        def reordered(values: dict[str, FloatArray]) -> dict[str, FloatArray]:
+            return {name: value[order] for name, value in values.items()}
+
+        moved = replace(
+            first,
+            roots=reordered(first.roots),
+            forms=reordered(first.forms),
+            log_dets=reordered(first.log_dets),
+            weights=reordered(first.weights),
+        )
+        other.layers = [moved, *self.layers[1:]]
         return other
 
     def add_shift_priors(self, blocks: Sequence[FloatArray], precision: float) -> float:

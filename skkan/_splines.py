@@ -198,27 +198,34 @@ class SplineGrid:
         windows = np.lib.stride_tricks.sliding_window_view(self.knots[:, 1:-1], self.degree, axis=1)
         return windows.mean(axis=-1)
 
-    def difference_operators(self) -> tuple[FloatArray, FloatArray]:
-        """Return the maps from coefficients to those of the first and second derivative.
+    def difference_operator(self, order: int) -> tuple[FloatArray, FloatArray]:
+        """Return the map from coefficients to those of a derivative.
+
+        Parameters
+        ----------
+        order : int
+            1 to ``degree + 1``. The last gives the jumps of the highest derivative at the inner
+            breakpoints, over the mean length of the intervals they join.
 
         Returns
         -------
-        first : ndarray of shape (n_nodes, n_splines - 1, n_splines)
-            Coefficients of the derivative, a spline of degree ``k - 1``.
-        second : ndarray of shape (n_nodes, n_splines - 2, n_splines)
-            Divided differences of those; for ``degree >= 2`` the coefficients of the second
-            derivative, for ``degree == 1`` the change of slope over the mean interval.
+        operator : ndarray of shape (n_nodes, n_splines - order, n_splines)
+            Coefficients of the derivative, a spline of degree ``degree - order``.
+        lengths : ndarray of shape (n_nodes, n_splines - order)
+            Integrals of the B-splines of that degree, and the mean lengths for the jumps.
         """
-        n_splines, degree = self.n_splines, self.degree
-        gaps = (self.knots[:, degree + 1 : -1] - self.knots[:, 1 : -degree - 1]) / degree
-        step = np.diff(np.eye(n_splines), axis=0)
-        first = step[None] / gaps[:, :, None]
-        if degree >= 2:
-            wide = (self.knots[:, degree + 1 : -2] - self.knots[:, 2 : -degree - 1]) / (degree - 1)
-        else:
-            wide = 0.5 * (gaps[:, 1:] + gaps[:, :-1])
-        second = np.diff(first, axis=1) / wide[:, :, None]
-        return first, second
+        n_splines, degree, knots = self.n_splines, self.degree, self.knots
+        operator = np.tile(np.eye(n_splines), (self.n_nodes, 1, 1))
+        lengths = np.ones((self.n_nodes, n_splines))
+        for m in range(1, order + 1):
+            left, count = degree - m + 1, n_splines - m
+            if left:
+                lengths = knots[:, degree + 1 :][:, :count] - knots[:, m : m + count]
+                lengths = lengths / left
+            else:
+                lengths = 0.5 * (lengths[:, 1:] + lengths[:, :-1])
+            operator = np.diff(operator, axis=1) / lengths[:, :, None]
+        return operator, lengths
 
     def refit_to(self, other: "SplineGrid") -> FloatArray:
         """Return the linear map of coefficients on this grid to coefficients on `other`.

@@ -11,24 +11,19 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
-from joblib import Parallel, delayed
 
-from skkan._base_functions import BASE_FUNCTIONS
-from skkan._data import Scaling, TrainingData
-from skkan._grids import INPUT_MARGIN, breakpoints, follow_hidden_nodes, refine_inputs
-from skkan._initialization import KINDS, embedded, random_network
-from skkan._losses import Loss, MultinomialLogLoss
+from skkan._grids import refine_inputs
+from skkan._initialization import embedded
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
+from skkan._problem import START_WEIGHT, Problem
 from skkan._progress import Phase, Progress
-from skkan._settings import SOLVERS, Settings, State, TrainingResult
+from skkan._race import race
+from skkan._settings import State, TrainingResult
 from skkan._smoothing import update_smoothing
 from skkan._typing import FloatArray
 
-START_SPREAD = 0.5
-START_WEIGHT = 1e-3
-FIXED_LINE_SHARE = 1e-3
 WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS = 20
 ROUND_TOL = 1e-2
@@ -36,9 +31,8 @@ PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND = 0.5
 WORTH_A_WEIGHT = 0.25
 WORTH_A_NETWORK = 10.0
-# Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
-# on classes that can be separated, nothing else keeps the log-odds from growing without bound.
-LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
+# Below this share of the target's variance, what is left to gain lies at the border.
+LITTLE_NOISE = 1e-4
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -50,16 +44,8 @@ class Trainer:
 
     Parameters
     ----------
-    data : TrainingData
-        Training samples.
-    validation : TrainingData or None
-        Held-out samples for early stopping.
-    loss : Loss
-        Data fit.
-    settings : Settings
-        How to train.
-    scaling : Scaling
-        Of the data; networks get it.
+    problem : Problem
+        Data, loss and settings.
     progress : Progress
         Told of phases and iterations.
     rng : numpy.random.Generator
@@ -75,24 +61,20 @@ class Trainer:
 
     def __init__(
         self,
-        data: TrainingData,
-        validation: TrainingData | None,
-        loss: Loss,
-        settings: Settings,
-        scaling: Scaling,
+        problem: Problem,
         progress: Progress,
         rng: np.random.Generator,
         label: str = "",
     ) -> None:
-        self.data = data
-        self.validation = validation
-        self.loss = loss
-        self.settings = settings
-        self.scaling = scaling
+        self.problem = problem
+        self.data = problem.data
+        self.validation = problem.validation
+        self.loss = problem.loss
+        self.settings = problem.settings
         self.progress = progress
         self.rng = rng
         self.label = label
-        self.plan = SOLVERS[settings.solver]
+        self.plan = problem.plan
         self.best: State
         self.n_iter = 0
         self.loss_curve: list[float] = []
@@ -118,8 +100,8 @@ class Trainer:
             else:
                 network, penalty = start
                 self._goes_on = penalty is not None
-                self.best = State(network, penalty or self._first_penalty(network))
-                self._train(search=False)
+                self.best = State(network, penalty or self.problem.first_penalty(network))
+                self._train([self.best], search=False)
         except KeyboardInterrupt:
             if not hasattr(self, "best"):
                 raise
@@ -142,22 +124,19 @@ class Trainer:
         shape = self.settings.shape
         fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1])
         if self.settings.alpha is not None or self.validation is not None or not fits:
-            self._race()
-            self._train(search=True)
+            self._train(self._race(), search=True)
             return
         rival = self._additive_trainer()
         try:
-            rival._race()
-            rival._train(search=True)
-            self._race()
-            self._train(search=True)
+            rival._train(rival._race(), search=True)
+            self._train(self._race(), search=True)
         finally:
             # However training ends: where both are there, the network has to be clearly better.
             own = self.best.log_evidence if hasattr(self, "best") else -np.inf
             if hasattr(rival, "best") and not own > rival.best.log_evidence + WORTH_A_NETWORK:
                 self._become(rival)
 
-    def _train(self, search: bool) -> None:
+    def _train(self, starts: list[State], search: bool) -> None:
         """Go through the grids from coarse to fine, and polish the best state."""
         sizes = self.settings.grid_sizes
         if not search:
@@ -166,102 +145,34 @@ class Trainer:
         for number, grid_size in enumerate(sizes):
             if self._spent():
                 break
-            if not self._train_on_grid(grid_size, search=search and number == 0):
+            first = number == 0
+            better = [
+                self._train_on_grid(start, grid_size, search=search and first)
+                for start in (starts if first else [self.best])
+            ]
+            if not any(better):
                 break
         self._polish()
 
-    def _first_penalty(self, network: Network) -> Penalty:
-        alpha = self.settings.alpha
-        if alpha is None:
-            return self._penalty(network, START_WEIGHT, START_WEIGHT)
-        penalty = self._penalty(network, alpha, FIXED_LINE_SHARE * alpha)
-        for layer in penalty.layers[:-1]:
-            # Straight lines that lead to a hidden node set its scale, and stretching it far beyond
-            # its grid would let the edges behind it escape their penalty.
-            layer.weights["line"][:] = alpha
-        return penalty
-
-    def _penalty(self, network: Network, rough: float, line: float) -> Penalty:
-        floors = None
-        if self.settings.alpha is None and not self.loss.has_noise_level:
-            floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
-        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
-
-    def _objective(
-        self, network: Network, penalty: Penalty, features: FloatArray | None
-    ) -> Objective:
-        return Objective(network, self.data, self.loss, penalty, features)
-
-    def _features(self, network: Network) -> FloatArray:
-        return network.layers[0].features(self.data.inputs)
-
-    def _random_start(self, kind: str, seed: int) -> Network:
-        settings, data = self.settings, self.data
-        grid_size = settings.grid_sizes[0]
-        ends = breakpoints(
-            data.inputs, data.weight, 1.0 + INPUT_MARGIN, grid_size, settings.quantile_share
-        )
-        network = random_network(
-            self.scaling,
-            settings.shape,
-            ends,
-            settings.degree,
-            BASE_FUNCTIONS[settings.base_function],
-            kind,
-            np.random.default_rng(seed),
-        )
-        self._follow(network, grid_size)
-        spread = float(network.outputs(data.inputs).std())
-        network.layers[-1].coef *= START_SPREAD / max(spread, 1e-3)
-        return network
-
-    def _follow(self, network: Network, grid_size: int) -> list[FloatArray]:
-        data, share = self.data, self.settings.quantile_share
-        return follow_hidden_nodes(network, data.inputs, data.weight, grid_size, share)
-
-    def _race(self) -> None:
-        """Run several starts for a few iterations, and again the better half of them."""
-        settings = self.settings
-        seeds = self.rng.integers(2**31, size=settings.n_restarts)
-        runners = []
-        for number, seed in enumerate(seeds):
-            network = self._random_start(KINDS[number % len(KINDS)], seed)
-            runners.append(State(network, self._first_penalty(network)))
-        self.best = runners[0]
-        features = self._features(self.best.network)
+    def _race(self) -> list[State]:
+        """Let random starts race, and return those that are worth a closer look, best first."""
         with self.progress.phase(self.label + "race") as phase:
-            while True:
-                jobs = (delayed(self._run_start)(runner, features) for runner in runners)
-                finished = Parallel(settings.n_jobs, prefer="threads")(jobs)
-                finished.sort(key=lambda pair: pair[0])
-                runners = [state for _, state in finished[: max(1, len(runners) // 2)]]
+            for runners in race(self.problem, self.rng):
                 self.best = runners[0]
-                stop = phase.step(finished[0][0], lambda: self.best.network)
-                if stop or len(runners) == 1:
-                    break
+                started = np.isfinite(self.best.loss)
+                if started and phase.step(self.best.loss, lambda: self.best.network):
+                    raise _Stopped
+        return runners
 
-    def _run_start(self, state: State, features: FloatArray) -> tuple[float, State]:
-        objective = self._objective(state.network, state.penalty, features)
-        max_iter = min(self.plan.race_iter, self.settings.max_iter)
-        start = state.network.get_parameters()
-        found = self.plan.minimize(objective, start, max_iter, self.settings.tol)
-        network = state.network.copy()
-        network.set_parameters(found.parameters)
-        value = found.value if self.validation is None else self._validation_loss(network)
-        self._follow(network, network.grid_size)
-        state = State(network, self._first_penalty(network))
-        return value if np.isfinite(value) else np.inf, state
-
-    def _train_on_grid(self, grid_size: int, search: bool) -> bool:
-        """Train the best network on one grid; return whether a finer one is worth a try."""
+    def _train_on_grid(self, start: State, grid_size: int, search: bool) -> bool:
+        """Train a network on one grid; return whether it is the best so far."""
         data, settings = self.data, self.settings
-        before = self.best
-        state = before
-        if search or grid_size != before.network.grid_size or not self._goes_on:
-            network = before.network.copy()
+        state, highest = start, self.best.log_evidence
+        if search or grid_size != start.network.grid_size or not self._goes_on:
+            network = start.network.copy()
             refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
-            state = self._followed(State(network, before.penalty), grid_size)
-        features = self._features(state.network)
+            state = self.problem.followed(State(network, start.penalty), grid_size)
+        features = self.problem.features(state.network)
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False
         left = settings.max_iter - self.n_iter
@@ -279,16 +190,17 @@ class Trainer:
                 self._gave_up = True
         if self.validation is not None:
             return self._best_validation < best_validation
-        better = settings.alpha is not None or state.log_evidence > before.log_evidence
-        self.best = state if better else before
-        return better
+        self._keep(state)
+        return settings.alpha is not None or self.best.log_evidence > highest
 
     def _polish(self) -> None:
         """Run the solver to convergence, grids and weights held still."""
         if self._gave_up or self._spent():
             return
         state = self.best
-        objective = self._objective(state.network, state.penalty, self._features(state.network))
+        objective = self.problem.objective(
+            state.network, state.penalty, self.problem.features(state.network)
+        )
         with self.progress.phase(
             self.label + "polish", self.settings.max_iter - self.n_iter
         ) as phase:
@@ -302,21 +214,13 @@ class Trainer:
                     raise
         self._keep(state)
 
-    def _followed(self, state: State, grid_size: int) -> State:
-        """Return the state with hidden grids that fit the data, and penalty weights for them."""
-        network = state.network.copy()
-        shrink = self._follow(network, grid_size)
-        if self.settings.alpha is not None:
-            return State(network, self._first_penalty(network))
-        return State(network, state.penalty.carried_to(network, shrink))
-
     def _settle(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Alternate between the solver and the hidden grids while the objective falls."""
         best, lowest = state, np.inf
         for _ in range(MAX_ROUNDS):
             if self._spent():
                 break
-            objective = self._objective(state.network, state.penalty, features)
+            objective = self.problem.objective(state.network, state.penalty, features)
             state, converged = self._solve(
                 state, objective, self.plan.settle_iter, phase, latest_is_best=True
             )
@@ -325,7 +229,7 @@ class Trainer:
             best, lowest = state, phase.loss
             if converged or len(self.settings.shape) == 2:
                 break
-            state = self._followed(state, state.network.grid_size)
+            state = self.problem.followed(state, state.network.grid_size)
         return best
 
     def _search_common_weight(self, state: State, features: FloatArray, phase: Phase) -> State:
@@ -333,8 +237,8 @@ class Trainer:
 
         def attempt(network: Network, weight: float) -> State:
             network = network.copy()
-            self._follow(network, network.grid_size)
-            trial = State(network, self._penalty(network, weight, weight))
+            self.problem.follow(network, network.grid_size)
+            trial = State(network, self.problem.penalty(network, weight, weight))
             return self._with_evidence(trial, features, phase)
 
         best = attempt(state.network, START_WEIGHT)
@@ -363,7 +267,21 @@ class Trainer:
             state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
         n_weights = sum(weight.size for p in state.penalty.layers for weight in p.weights.values())
         price = WORTH_A_WEIGHT * n_weights
-        return self._climb(state, features, phase, "by_edge", PATIENCE_BY_EDGE, price)
+        state = self._climb(state, features, phase, "by_edge", PATIENCE_BY_EDGE, price)
+        return self._stiffen(state, features, phase)
+
+    def _stiffen(self, state: State, features: FloatArray, phase: Phase) -> State:
+        """Try a roughness of the highest order where the data are next to free of noise."""
+        highest = self.settings.degree + 1
+        assert state.smoothing is not None
+        noise = state.smoothing.noise if self.loss.has_noise_level else 1.0
+        if state.penalty.order == highest or noise > LITTLE_NOISE or self._spent():
+            return state
+        stiff = State(state.network, state.penalty.of_order(state.network, highest))
+        stiff = self._with_evidence(stiff, features, phase)
+        self._keep(stiff)
+        stiff = self._climb(stiff, features, phase, "by_edge", PATIENCE_BY_EDGE, 0.0)
+        return max(state, stiff, key=lambda one: one.log_evidence)
 
     def _climb(
         self,
@@ -385,7 +303,7 @@ class Trainer:
                 break
             trial = State(trial.network, getattr(trial.smoothing, kind))
             trial = self._with_evidence(
-                self._followed(trial, best.network.grid_size), features, phase
+                self.problem.followed(trial, best.network.grid_size), features, phase
             )
             if trial.log_evidence > best.log_evidence + WORTH_A_ROUND + price:
                 best = trial
@@ -403,13 +321,13 @@ class Trainer:
         return spent
 
     def _keep(self, state: State) -> None:
-        """Make a state the best; with early stopping that is for the validation loss to say."""
-        if self.validation is None:
+        """Make a state the best unless the evidence, or a validation loss, speaks for another."""
+        if self.validation is None and state.log_evidence >= self.best.log_evidence:
             self.best = state
 
     def _with_evidence(self, state: State, features: FloatArray, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
-        objective = self._objective(state.network, state.penalty, features)
+        objective = self.problem.objective(state.network, state.penalty, features)
         state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)
         parameters = state.network.get_parameters()
         return replace(
@@ -465,14 +383,9 @@ class Trainer:
             raise _Stopped
         return state, found.converged
 
-    def _validation_loss(self, network: Network) -> float:
-        held_out = self.validation
-        assert held_out is not None
-        return self.loss.value(network.outputs(held_out.inputs), held_out.target, held_out.weight)
-
     def _validate(self, state: State) -> bool:
         """Keep the state if it is the best so far; return whether to give up."""
-        value = self._validation_loss(state.network)
+        value = self.problem.validation_loss(state.network)
         self.validation_curve.append(value)
         if value < self._best_validation * (1.0 - self.settings.tol):
             self._best_validation, self.best = value, state
@@ -483,12 +396,9 @@ class Trainer:
 
     def _additive_trainer(self) -> "Trainer":
         settings = self.settings
+        additive = replace(settings, shape=(settings.shape[0], settings.shape[-1]), n_restarts=1)
         return Trainer(
-            self.data,
-            None,
-            self.loss,
-            replace(settings, shape=(settings.shape[0], settings.shape[-1]), n_restarts=1),
-            self.scaling,
+            replace(self.problem, settings=additive),
             self.progress,
             self.rng.spawn(1)[0],
             "additive ",
@@ -498,8 +408,8 @@ class Trainer:
         """Take over the additive model, written as a network of the shape that was asked for."""
         shape = self.settings.shape
         network = embedded(rival.best.network, shape)
-        shrink = self._follow(network, network.grid_size)
-        penalty = self._first_penalty(network)
+        shrink = self.problem.follow(network, network.grid_size)
+        penalty = self.problem.first_penalty(network)
         for name, weight in rival.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
         self.best = State(network, penalty, loss=rival.best.loss)

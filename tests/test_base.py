@@ -15,7 +15,7 @@ from estimator_data import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-import skkan._training
+import skkan._race
 from skkan import KANRegressor
 
 # Every penalised fit of these ends by its tolerance.
@@ -363,7 +363,7 @@ def test_interrupt_before_there_is_anything_to_keep(monkeypatch):
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(skkan._training, "random_network", pressed)
+    monkeypatch.setattr(skkan._race, "random_network", pressed)
     estimator = KANRegressor(**SMALL)
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(X, y)

@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
 from skkan import KANRegressor
-from skkan._training import FIXED_LINE_SHARE
+from skkan._problem import FIXED_LINE_SHARE
 
 # Every penalised fit of these ends by its tolerance.
 FIXED = {**ADDITIVE, "alpha": 1e-2}

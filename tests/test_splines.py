@@ -162,11 +162,9 @@ def test_difference_operators_give_the_coefficients_of_the_derivatives(even, deg
     grid = even_grid(2, 5, degree) if even else uneven_grid(rng, 2, 5, degree)
     coef = rng.normal(size=(2, grid.n_splines))
     x = points_within_intervals(grid)
-    first, second = grid.difference_operators()
-    assert first.shape == (2, grid.n_splines - 1, grid.n_splines)
-    assert second.shape == (2, grid.n_splines - 2, grid.n_splines)
-    operators = {1: first, 2: second} if degree >= 2 else {1: first}
-    for order, operator in operators.items():
+    for order in range(1, degree + 1):
+        operator, _ = grid.difference_operator(order)
+        assert operator.shape == (2, grid.n_splines - order, grid.n_splines)
         derivative = np.einsum("nim,im->ni", grid.dense(x, order), coef)
         for node in range(2):
             knots = grid.knots[node, order:-order]
@@ -176,9 +174,20 @@ def test_difference_operators_give_the_coefficients_of_the_derivatives(even, deg
 
 def test_second_differences_of_degree_one_are_exact_for_parabolas():
     grid = uneven_grid(np.random.default_rng(5), 2, 6, 1)
-    second = grid.difference_operators()[1]
+    second = grid.difference_operator(2)[0]
     parabola = (grid.greville() ** 2)[:, :, None]
     np.testing.assert_allclose(second @ parabola, 2.0, rtol=1e-10)
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+def test_last_difference_operator_gives_the_jumps_of_the_highest_derivative(degree):
+    grid = uneven_grid(np.random.default_rng(5), 2, 6, degree)
+    coef = np.random.default_rng(6).normal(size=(2, grid.n_splines, 1))
+    operator, lengths = grid.difference_operator(degree + 1)
+    jumps = (operator @ coef)[:, :, 0] * lengths
+    middles = 0.5 * (grid.breakpoints[:, 1:] + grid.breakpoints[:, :-1])
+    highest = np.einsum("nim,imj->in", grid.dense(middles.T, degree), coef)
+    assert_close(jumps, np.diff(highest, axis=1), 1e-9)
 
 
 @pytest.mark.parametrize("degree", DEGREES)

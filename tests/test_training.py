@@ -10,11 +10,13 @@ from estimator_data import (
     product_data,
 )
 
+import skkan._race
 from skkan import KANRegressor
 from skkan._data import Scaling, TrainingData
 from skkan._grids import INPUT_MARGIN
 from skkan._losses import BinaryLogLoss, SquaredLoss
 from skkan._network import Network
+from skkan._problem import Problem
 from skkan._progress import Phase, Progress
 from skkan._settings import Settings
 from skkan._training import Trainer
@@ -86,12 +88,9 @@ def trainer(X, y, validation=None, loss=None, **changes):
         held_out = TrainingData.of(
             X_out, y_out.reshape(len(y_out), -1).astype(float), np.ones(len(y_out)), scaling
         )
+    data = TrainingData.of(X, target, weight, scaling)
     return Trainer(
-        TrainingData.of(X, target, weight, scaling),
-        held_out,
-        loss,
-        settings(**changes),
-        scaling,
+        Problem(data, held_out, loss, settings(**changes), scaling),
         Progress(KANRegressor(), lambda network: {"network_": network}, X, y),
         np.random.default_rng(0),
     )
@@ -117,8 +116,8 @@ def test_schedule_ends_at_the_grid_of_highest_evidence(monkeypatch, solver):
     evidence = []
     train_on_grid = Trainer._train_on_grid
 
-    def watched(self, grid_size, search):
-        better = train_on_grid(self, grid_size, search)
+    def watched(self, start, grid_size, search):
+        better = train_on_grid(self, start, grid_size, search)
         evidence.append((grid_size, better, self.best.log_evidence))
         return better
 
@@ -166,7 +165,8 @@ def test_no_finer_grid_once_validation_stops_improving(phases):
     result = run.run()
     assert 2 <= len(phases) < 6
     assert min(result.validation_curve) == pytest.approx(
-        0.5 * np.mean(((y[40:] - result.network(X[40:])[:, 0]) / run.scaling.output_scale) ** 2)
+        0.5
+        * np.mean(((y[40:] - result.network(X[40:])[:, 0]) / run.problem.scaling.output_scale) ** 2)
     )
 
 
@@ -185,7 +185,7 @@ def test_validation_keeps_the_best_iteration(solver, alpha):
         solver=solver,
     )
     result = run.run()
-    residual = (y[40:] - result.network(X[40:])[:, 0]) / run.scaling.output_scale
+    residual = (y[40:] - result.network(X[40:])[:, 0]) / run.problem.scaling.output_scale
     assert 0.5 * np.mean(residual**2) == pytest.approx(min(result.validation_curve), rel=1e-4)
     assert len(result.validation_curve) == len(result.loss_curve) == result.n_iter
 
@@ -193,22 +193,22 @@ def test_validation_keeps_the_best_iteration(solver, alpha):
 def test_validation_chooses_the_start(monkeypatch):
     X, y = product_data(60)
     finished = []
-    run_start = Trainer._run_start
+    run_start = skkan._race.run_start
 
-    def watched(self, state, features):
-        finished.append(run_start(self, state, features))
+    def watched(*arguments):
+        finished.append(run_start(*arguments))
         return finished[-1]
 
-    monkeypatch.setattr(Trainer, "_run_start", watched)
+    monkeypatch.setattr(skkan._race, "run_start", watched)
     # What is held out contradicts the training samples.
     run = trainer(
         X[:40], y[:40], validation=(X[40:], -y[40:]), shape=(2, 1), n_restarts=3, max_iter=1
     )
     run._race()
-    losses = [run._validation_loss(state.network) for _, state in finished]
-    assert [value for value, _ in finished] == pytest.approx(losses)
+    losses = [run.problem.validation_loss(state.network) for state in finished]
+    assert [state.loss for state in finished] == pytest.approx(losses)
     assert len(set(losses)) == 3
-    assert run.best is finished[int(np.argmin(losses))][1]
+    assert run.best is finished[int(np.argmin(losses))]
 
 
 @pytest.mark.parametrize("solver", ["lm", "lbfgs"])

@@ -1,0 +1,96 @@
+"""What a fit starts from: data, loss and settings, and what follows from them for any network."""
+
+from dataclasses import dataclass
+
+from skkan._data import Scaling, TrainingData
+from skkan._grids import follow_hidden_nodes
+from skkan._losses import Loss, MultinomialLogLoss
+from skkan._network import Network
+from skkan._objective import Objective
+from skkan._penalties import Penalty
+from skkan._settings import SOLVERS, Settings, SolverPlan, State
+from skkan._typing import FloatArray
+
+START_WEIGHT = 1e-3
+FIXED_LINE_SHARE = 1e-3
+# Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
+# on classes that can be separated, nothing else keeps the log-odds from growing without bound.
+LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data, loss and settings of one fit.
+
+    Parameters
+    ----------
+    data : TrainingData
+        Training samples.
+    validation : TrainingData or None
+        Held-out samples for early stopping.
+    loss : Loss
+        Data fit.
+    settings : Settings
+        How to train.
+    scaling : Scaling
+        Of the data; networks get it.
+    """
+
+    data: TrainingData
+    validation: TrainingData | None
+    loss: Loss
+    settings: Settings
+    scaling: Scaling
+
+    @property
+    def plan(self) -> SolverPlan:
+        """Solver, and how many of its iterations make up a step."""
+        return SOLVERS[self.settings.solver]
+
+    def features(self, network: Network) -> FloatArray:
+        """Return the first layer's features, which all networks on its grid share."""
+        return network.layers[0].features(self.data.inputs)
+
+    def objective(
+        self, network: Network, penalty: Penalty, features: FloatArray | None
+    ) -> Objective:
+        """Return the function to be minimised."""
+        return Objective(network, self.data, self.loss, penalty, features)
+
+    def penalty(self, network: Network, rough: float, line: float) -> Penalty:
+        """Return a penalty with the same weights for all edges."""
+        floors = None
+        if self.settings.alpha is None and not self.loss.has_noise_level:
+            floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
+        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
+
+    def first_penalty(self, network: Network) -> Penalty:
+        """Return the penalty that was asked for, or the one to begin with."""
+        alpha = self.settings.alpha
+        if alpha is None:
+            return self.penalty(network, START_WEIGHT, START_WEIGHT)
+        penalty = self.penalty(network, alpha, FIXED_LINE_SHARE * alpha)
+        for layer in penalty.layers[:-1]:
+            # Straight lines that lead to a hidden node set its scale, and stretching it far beyond
+            # its grid would let the edges behind it escape their penalty.
+            layer.weights["line"][:] = alpha
+        return penalty
+
+    def follow(self, network: Network, grid_size: int) -> list[FloatArray]:
+        """Lay the hidden grids of `network` over the data, in place."""
+        data, share = self.data, self.settings.quantile_share
+        return follow_hidden_nodes(network, data.inputs, data.weight, grid_size, share)
+
+    def followed(self, state: State, grid_size: int) -> State:
+        """Return the state with hidden grids that fit the data, and penalty weights for them."""
+        network = state.network.copy()
+        shrink = self.follow(network, grid_size)
+        if self.settings.alpha is not None:
+            return State(network, self.first_penalty(network))
+        return State(network, state.penalty.carried_to(network, shrink))
+
+    def validation_loss(self, network: Network) -> float:
+        """Return the loss on the held-out samples."""
+        held_out = self.validation
+        assert held_out is not None
+        return self.loss.value(network.outputs(held_out.inputs), held_out.target, held_out.weight)
