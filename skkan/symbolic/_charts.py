@@ -141,7 +141,7 @@ class Plane:
         d_alpha, d_beta = np.column_stack([ones, zeros]), np.column_stack([zeros, ones])
         alpha, beta = p[:, 0], p[:, 1]
         if self.symbol.period is None:
-            near = np.abs(beta) <= np.abs(alpha) + 3.0 * self.symbol.reach
+            near = np.abs(beta) <= np.abs(alpha) + 2.0 * self.symbol.reach
             beta = np.where(near, beta, np.nan)
         return alpha, beta, d_alpha, d_beta
 

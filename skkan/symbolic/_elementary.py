@@ -38,7 +38,7 @@ class Power:
     def __call__(self, u: FloatArray) -> FloatArray:
         whole, half = divmod(abs(self.halves), 2)
         # Products: a general power costs ten times as much.
-        result = np.full_like(u, self.factor) if whole == 0 else self.factor * u
+        result = self.factor * (u if whole else one(u))
         for _ in range(whole - 1):
             result = result * u
         if half:

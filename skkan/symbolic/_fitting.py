@@ -167,9 +167,14 @@ def rank_symbols(
     while scored:
         limit = scored[0][0] + TIE
         tied = [fit for value, fit in scored if value <= limit]
-        ranked += sorted(tied, key=lambda fit: fit.symbol.complexity)
+        ranked += sorted(tied, key=_simplicity)
         scored = scored[len(tied) :]
     return ranked[:top]
+
+
+def _simplicity(fit: SymbolFit) -> tuple[int, bool]:
+    """Return what orders equally good fits: the price, then the number of parameters."""
+    return fit.symbol.complexity, fit.symbol.redundant == "none"
 
 
 def score(fit: SymbolFit, weight_simple: float) -> float:
@@ -190,7 +195,7 @@ def score(fit: SymbolFit, weight_simple: float) -> float:
 
 
 def _fit(symbol: Symbol, samples: Samples, sites: Samples) -> SymbolFit:
-    if samples.half == 0.0 or samples.spread == 0.0 or symbol.name == "0":
+    if samples.half == 0.0 or samples.scale == 0.0 or symbol.name == "0":
         return _constant_fit(symbol, samples)
     with np.errstate(all="ignore"):
         if symbol.redundant == "both":
@@ -226,8 +231,9 @@ def _constant_fit(symbol: Symbol, samples: Samples) -> SymbolFit:
             b += a * samples.half
         elif branch.low == -math.inf and math.isfinite(branch.high):
             b -= a * samples.half
-    r2 = 0.0 if samples.spread else 1.0
-    return SymbolFit(symbol, Parameters(a, b, 0.0, samples.mean), r2, math.sqrt(samples.spread))
+    r2 = 0.0 if samples.scale else 1.0
+    rmse = samples.scale * math.sqrt(samples.spread)
+    return SymbolFit(symbol, Parameters(a, b, 0.0, samples.mean), r2, rmse)
 
 
 def _best_step(samples: Samples) -> float:
@@ -418,12 +424,14 @@ def _evaluate(symbol: Symbol, samples: Samples, a: float, b: float) -> SymbolFit
     mean = float(values @ samples.weight)
     values = values - mean
     norm = float(np.square(values) @ samples.weight)
-    c = float((values * samples.weight) @ samples.residual) / norm if norm > 0.0 else 0.0
+    factor = float((values * samples.weight) @ samples.residual) / norm if norm > 0.0 else 0.0
+    c = samples.scale * factor
     d = samples.mean - c * mean
     if not (math.isfinite(c) and math.isfinite(d)):
         return _constant_fit(symbol, samples)
-    left = float(np.square(samples.residual - c * values) @ samples.weight)
-    return SymbolFit(symbol, Parameters(a, b, c, d), 1.0 - left / samples.spread, math.sqrt(left))
+    left = float(np.square(samples.residual - factor * values) @ samples.weight)
+    rmse = samples.scale * math.sqrt(left)
+    return SymbolFit(symbol, Parameters(a, b, c, d), 1.0 - left / samples.spread, rmse)
 
 
 def _pushed_inside(symbol: Symbol, samples: Samples, a: float, b: float) -> tuple[float, float]:

@@ -96,12 +96,15 @@ def nice_constants(value: float, tolerance: float) -> list[Constant]:
     for unit in _UNITS:
         size = unit.value
         for q in range(1, unit.max_q + 1):
-            p = round(value * q / size)
-            constant = p * size / q
-            plain = unit.complexity == 0
-            if abs(constant - value) > tolerance or abs(p) > unit.max_p:
+            ratio = value / size * q
+            if not abs(ratio) <= unit.max_p + 0.5:
                 continue
-            if math.gcd(p, q) != 1 or (p == 0 and not plain):
+            p = round(ratio)
+            constant = p * (size / q)
+            plain = unit.complexity == 0
+            if abs(constant - value) > tolerance or (p == 0 and not plain):
+                continue
+            if math.gcd(p, q) != 1 or abs(p) > unit.max_p:
                 continue
             complexity = unit.complexity + abs(p).bit_length() + (q.bit_length() if q > 1 else 0)
             key = (p, q, _UNITS[0] if plain else unit)

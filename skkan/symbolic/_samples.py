@@ -23,10 +23,12 @@ class Samples:
         `x` mapped onto [-1, 1]; zeros if `x` is constant.
     mean : float
         Mean of `y`.
+    scale : float
+        Largest distance of `y` from its mean; 0 if it is constant but for rounding.
     residual : ndarray of shape (n,)
-        `y` without its mean.
+        `y` without its mean, in units of `scale`.
     spread : float
-        Variance of `y`; 0 if it is constant but for rounding.
+        Variance of `residual`.
     """
 
     x: FloatArray
@@ -36,6 +38,7 @@ class Samples:
     half: float
     t: FloatArray
     mean: float
+    scale: float
     residual: FloatArray
     spread: float
 
@@ -76,14 +79,19 @@ class Samples:
         w = w / np.sum(w)
         # Halves before the sum, which might overflow.
         middle, half = float(0.5 * x[0] + 0.5 * x[-1]), float(0.5 * x[-1] - 0.5 * x[0])
-        constant = half <= 4.0 * np.finfo(np.float64).eps * abs(middle)
+        # Of a shorter range the scale would overflow.
+        constant = half <= max(4.0 * np.finfo(np.float64).eps * abs(middle), 1e-290)
         t = np.zeros_like(x) if constant else np.clip((x - middle) / half, -1.0, 1.0)
         mean = float(y @ w)
         residual = y - mean
-        size = np.finfo(np.float64).eps * np.max(np.abs(y))
-        flat = np.max(np.abs(residual)) <= 8.0 * size
-        spread = 0.0 if flat else float((residual * residual) @ w)
-        return cls(x, y, w, middle, 0.0 if constant else half, t, mean, residual, spread)
+        scale = float(np.max(np.abs(residual)))
+        if scale <= 8.0 * np.finfo(np.float64).eps * np.max(np.abs(y)):
+            scale, residual = 0.0, np.zeros_like(y)
+        else:
+            residual /= scale
+        spread = float(np.square(residual) @ w)
+        half = 0.0 if constant else half
+        return cls(x, y, w, middle, half, t, mean, scale, residual, spread)
 
     def thinned(self) -> "Samples":
         """Return a few samples that stand for all of them.

@@ -28,21 +28,31 @@ class ExpressionFunction:
         The expression.
     variable : sympy.Symbol
         Its symbol.
+    domain : Interval, default=REAL_LINE
+        Outside of it values are NaN: a derivative may be defined where the function is not.
 
     Notes
     -----
     Pickling keeps the expression and compiles it again.
     """
 
-    def __init__(self, expression: Any, variable: Any) -> None:
+    def __init__(self, expression: Any, variable: Any, domain: Interval = REAL_LINE) -> None:
         import sympy  # noqa: PLC0415
 
         self.expression = expression
         self.variable = variable
+        self.domain = domain
         # Point masses do not show in values at single points.
         smooth = expression.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
-        compiled = sympy.lambdify(variable, smooth, modules=["scipy", "numpy"])
-        self._compiled: Callable[[FloatArray], Any] = compiled
+        try:
+            compiled: Callable[[FloatArray], Any] = sympy.lambdify(
+                variable, smooth, modules=["scipy", "numpy"]
+            )
+            with np.errstate(all="ignore"):
+                compiled(np.array([0.3, 0.7]))
+        except (NotImplementedError, NameError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"SymPy has no numerical form of {expression}") from error
+        self._compiled = compiled
 
     def __call__(self, u: FloatArray) -> FloatArray:
         u = np.asarray(u, dtype=np.float64)
@@ -51,19 +61,23 @@ class ExpressionFunction:
             if np.iscomplexobj(values):
                 values = np.where(values.imag == 0.0, values.real, np.nan)
             values = np.broadcast_to(values.astype(np.float64), u.shape)
-            return np.where(np.isfinite(u), values, np.nan)
+            inside = (u >= self.domain.low) & (u <= self.domain.high)
+            return np.where(inside & np.isfinite(u) & np.isfinite(values), values, np.nan)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ExpressionFunction, (self.expression, self.variable)
+        return ExpressionFunction, self._content
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ExpressionFunction):
             return NotImplemented
-        mine, theirs = (self.expression, self.variable), (other.expression, other.variable)
-        return bool(mine == theirs)
+        return self._content == other._content
 
     def __hash__(self) -> int:
-        return hash((self.expression, self.variable))
+        return hash(self._content)
+
+    @property
+    def _content(self) -> tuple[Any, Any, Interval]:
+        return self.expression, self.variable, self.domain
 
 
 class ExpressionForm:
@@ -152,8 +166,8 @@ def user_symbol(name: str, expression: Any, complexity: int = 3) -> Symbol:
         name,
         complexity,
         value,
-        ExpressionFunction(slope, variable),
-        ExpressionFunction(sympy.diff(slope, variable), variable),
+        ExpressionFunction(slope, variable, domain),
+        ExpressionFunction(sympy.diff(slope, variable), variable, domain),
         ExpressionForm(expression, variable),
         domain=domain,
         poles=poles,
@@ -218,19 +232,25 @@ def _domain_of_values(
     single = single[finite[single - 1] & finite[single + 1]]
     gaps = np.setdiff1d(gaps, single)
     low, high = -math.inf, math.inf
-    below, above = gaps[gaps < start], gaps[gaps > start]
-    if len(below):
-        low = _border(value, sites[below[-1] + 1], sites[below[-1]])
-    if len(above):
-        high = _border(value, sites[above[0] - 1], sites[above[0]])
-    ends = value(np.array([low, high]))
-    domain = Interval(low, high, bool(np.isfinite(ends[0])), bool(np.isfinite(ends[1])))
+    left, right = gaps[gaps < start], gaps[gaps > start]
+    if len(left):
+        low = _border(value, sites[left[-1] + 1], sites[left[-1]])
+    if len(right):
+        high = _border(value, sites[right[0] - 1], sites[right[0]])
+    closed = np.isfinite(value(np.array([low, high]))).tolist()
+    domain = Interval(low, high, *closed)
     inside = (sites > low) & (sites < high) & finite
-    poles = [*sites[single], *_poles(value, sites[inside])]
+    found = {*sites[single].tolist(), *_poles(value, sites[inside])}
+    poles = sorted((pole for pole in found if low < pole < high), key=abs)
     if period is not None:
         poles = [pole for pole in poles if -0.5 * period < pole <= 0.5 * period * (1.0 + 1e-9)]
-    nearest = sorted((pole for pole in poles if low < pole < high), key=abs)[:MAX_POLES]
-    return domain, tuple(sorted(float(pole) for pole in nearest))
+    elif len(poles) > MAX_POLES:
+        # Beyond the poles that are kept the function counts as undefined.
+        poles, others = poles[:MAX_POLES], poles[MAX_POLES:]
+        below = max((pole for pole in others if pole < 0.0), default=low)
+        above = min((pole for pole in others if pole > 0.0), default=high)
+        domain = Interval(below, above, below == low and closed[0], above == high and closed[1])
+    return domain, tuple(sorted(poles))
 
 
 def _border(value: ExpressionFunction, inside: float, outside: float) -> float:
@@ -243,8 +263,13 @@ def _border(value: ExpressionFunction, inside: float, outside: float) -> float:
             inside = middle
         else:
             outside = middle
-    # A border at a round number is that number.
-    return float(np.round(inside, 12)) if abs(inside - np.round(inside, 12)) < 1e-13 else inside
+    return _tidied(inside)
+
+
+def _tidied(number: float) -> float:
+    """Return the round number next to a number that was searched for."""
+    tidy = round(float(number), 9)
+    return tidy if abs(tidy - number) < 1e-12 else float(number)
 
 
 def _poles(value: ExpressionFunction, sites: FloatArray) -> list[float]:
@@ -254,16 +279,15 @@ def _poles(value: ExpressionFunction, sites: FloatArray) -> list[float]:
     found: list[float] = []
     for peak in peaks:
         left, right = sites[peak - 1], sites[peak + 1]
-        # The peak of the size, a narrower bracket every time.
+        # The peak of the size, in a narrower bracket every time.
         for _ in range(12):
             fine = np.linspace(left, right, 41)
             size = np.abs(value(fine))
-            top = int(np.argmax(np.where(np.isfinite(size), size, np.inf)))
+            size = np.where(np.isfinite(size), size, np.inf)
+            top = int(np.argmax(size))
             left, right = fine[max(top - 1, 0)], fine[min(top + 1, 40)]
-            if not size[top] < 1e6 * (1.0 + sizes[peak]):
-                centre = float(fine[top] if not np.isfinite(size[top]) else 0.5 * (left + right))
-                found.append(0.0 if abs(centre) < 1e-9 else centre)
-                break
+        if not size[top] < 1e6 * (1.0 + sizes[peak]):
+            found.append(_tidied(fine[top]))
     return found
 
 
