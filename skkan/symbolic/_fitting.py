@@ -24,8 +24,8 @@ from skkan.symbolic._library import get_symbol, search_symbols
 from skkan.symbolic._samples import Samples
 from skkan.symbolic._symbol import Symbol
 
-# Descents that start from the grid, and how many of them go on after a few iterations; waves have
-# many minima, most of them when their shape is not the same everywhere.
+# Descents that start from the grid, and how many of them go on after a few iterations. A wave that
+# changes its shape on the way has many local minima.
 N_STARTS, N_SURVIVORS = 10, 3
 N_WAVE_STARTS, N_WAVE_SURVIVORS = 32, 8
 N_FINALISTS = 2
@@ -93,7 +93,7 @@ def fit_symbol(
     x, y : array-like of shape (n,)
         Arguments and values, in any order.
     weight : array-like of shape (n,) or None, default=None
-        Weights of the samples.
+        Weights of the samples. Those of weight 0 are left out and may lie outside the domain.
 
     Returns
     -------
@@ -334,7 +334,7 @@ def _linearise(symbol: Symbol, chart: Chart, p: FloatArray, samples: Samples) ->
     chain = np.stack([d_alpha, d_beta], axis=1)
     gradient = ((residual * w)[:, None, :] @ transposed @ chain)[:, 0]
     matrix = chain.transpose(0, 2, 1) @ ((columns * w) @ transposed) @ chain
-    # Where nothing is left to hope for, nothing moves.
+    # A row that is off the domain or flat stays where it is.
     gradient[~np.isfinite(gradient)] = 0.0
     matrix[~np.isfinite(matrix)] = 0.0
     return _Linearised(left, gradient, matrix)
