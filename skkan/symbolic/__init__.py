@@ -1,0 +1,1 @@
+"""Symbolic functions of one variable: a library, fits to samples, nice constants."""
