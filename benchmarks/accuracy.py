@@ -20,6 +20,8 @@ from skkan.datasets import formula_names, get_formula, make_formula
 
 GRID_SIZES = (5, 10, 20, 40)
 N_RESTARTS = 8
+MAX_ITER = 2000
+KNOTS = 0.5
 N_TEST = 10_000
 TEST_SEED = 10**6
 
@@ -65,7 +67,9 @@ def measure(name: str, n_samples: int, seed: int, n_restarts: int) -> dict[str, 
         formula.shape[1:-1],
         grid_size=GRID_SIZES,
         n_restarts=n_restarts,
+        knots=KNOTS,
         tol=1e-8,
+        max_iter=MAX_ITER,
         random_state=seed,
     )
     start = time.perf_counter()

@@ -8,6 +8,7 @@ from skkan._typing import FloatArray
 
 INPUT_MARGIN = 0.01
 HIDDEN_MARGIN = 0.05
+FULL_ENOUGH = 0.85
 MAX_QUANTILE_SHARE = 0.98
 
 
@@ -80,7 +81,8 @@ def subdivided(ends: FloatArray, grid_size: int) -> FloatArray:
         Number of intervals wanted.
     """
     steps = np.arange(grid_size + 1) * (ends.shape[1] - 1) / grid_size
-    return np.array([np.interp(steps, np.arange(len(row)), row) for row in ends])
+    rows = [np.interp(steps, np.arange(len(row)), row) for row in ends]
+    return np.array(rows).reshape(len(ends), grid_size + 1)
 
 
 def refined(network: Network, grid_size: int) -> Network:
@@ -118,7 +120,8 @@ def follow_hidden_nodes(
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
     The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
-    laying the new grid over the range of the data may change an edge function.
+    laying the new grid over the range of the data may change an edge function. A grid that its
+    data fill well enough stays where it is.
 
     Parameters
     ----------
@@ -143,15 +146,19 @@ def follow_hidden_nodes(
     for layer, following in zip(network.layers[:-1], network.layers[1:], strict=True):
         out = layer.outputs(layer.features(nodes))
         low, high = out.min(axis=0), out.max(axis=0)
+        old = following.grid
+        fills = high - low >= FULL_ENOUGH * (old.high - old.low)
+        stays = fills & (low >= old.low) & (high <= old.high)
         shift, half = 0.5 * (low + high), 0.5 * (high - low)
-        half = np.where(half > 1e-12 * (1.0 + np.abs(shift)), half, 1.0)
+        shift = np.where(stays, 0.0, shift)
+        half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(shift))), half, 1.0)
         layer.coef[:, : layer.grid.n_splines] -= shift / layer.n_in
         layer.coef /= half
         nodes = (out - shift) / half
-        old = following.grid
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
         limit = 1.0 + HIDDEN_MARGIN
         ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
+        ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         following.regrid(SplineGrid(ends, old.degree))
         shrink.append(half)
     shrink.append(np.ones(network.layers[-1].n_out))

@@ -30,9 +30,13 @@ ROUND_TOL = 1e-2
 PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND = 0.5
 WORTH_A_WEIGHT = 0.25
+# Of evidence, per sample, where a finer grid is still to come.
+COARSE_GAIN = 5e-3
 WORTH_A_NETWORK = 10.0
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
+# Below this one, it is rounding.
+ROUNDING = 1e-18
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -150,7 +154,9 @@ class Trainer:
                 self._train_on_grid(start, grid_size, search=search and first)
                 for start in (starts if first else [self.best])
             ]
-            if not any(better):
+            smoothing = self.best.smoothing
+            exact = smoothing is not None and smoothing.noise < ROUNDING
+            if exact or not any(better):
                 break
         self._polish()
 
@@ -227,6 +233,7 @@ class Trainer:
             if not phase.loss < lowest * (1.0 - ROUND_TOL):
                 break
             best, lowest = state, phase.loss
+            self._keep(best)
             if converged or len(self.settings.shape) == 2:
                 break
             state = self.problem.followed(state, state.network.grid_size)
@@ -298,6 +305,9 @@ class Trainer:
         """
         best = trial = state
         since_best = 0
+        gain = WORTH_A_ROUND
+        if best.network.grid_size < self.settings.grid_sizes[-1]:
+            gain, patience = max(gain, COARSE_GAIN * self.data.total), 1
         for _ in range(MAX_ROUNDS):
             if since_best == patience or self._spent():
                 break
@@ -305,7 +315,7 @@ class Trainer:
             trial = self._with_evidence(
                 self.problem.followed(trial, best.network.grid_size), features, phase
             )
-            if trial.log_evidence > best.log_evidence + WORTH_A_ROUND + price:
+            if trial.log_evidence > best.log_evidence + gain + price:
                 best = trial
                 self._keep(best)
                 since_best, price = 0, 0.0
@@ -374,7 +384,7 @@ class Trainer:
             if found.n_iter == 0:
                 after_iteration(found.value, found.parameters)
         except KeyboardInterrupt:
-            if latest_is_best:
+            if latest_is_best and latest_loss <= self.best.loss:
                 self._keep(replace(state, network=network_at(latest), loss=latest_loss))
             raise
         state = replace(state, network=network_at(found.parameters), loss=found.value)
