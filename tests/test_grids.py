@@ -161,7 +161,7 @@ def test_following_keeps_functions_that_every_grid_can_hold(base):
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 2), base=base, even=True)
     first, last = network.layers
-    nodes = first.outputs(first.features(inputs))
+    nodes = first.outputs(inputs)
     reach = np.abs(nodes).max(axis=0)[:, None]
     last.grid = SplineGrid(2.0 * reach * np.linspace(-1.0, 1.0, 5), 3)
     polynomials = rng.normal(size=(3, 4, 2))
