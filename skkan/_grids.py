@@ -118,7 +118,9 @@ def follow_hidden_nodes(
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
     The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
-    laying the new grid over the range of the data may change an edge function.
+    laying the new grid over the range of the data may change an edge function. The factors of a
+    product node can absorb a change of its unit, in equal parts, but no shift; it keeps its place,
+    and its grid goes there.
 
     Parameters
     ----------
@@ -135,24 +137,31 @@ def follow_hidden_nodes(
 
     Returns
     -------
-    shrink : list of ndarray
-        By what the outputs of every layer have been divided; ones for the last layer.
+    shrink : list of ndarray of shape (n_subnodes,)
+        By what the subnodes of every layer have been divided; ones for the last layer.
     """
-    shrink = []
+    shrink: list[FloatArray] = []
     nodes = inputs
     for layer, following in zip(network.layers[:-1], network.layers[1:], strict=True):
-        out = layer.outputs(layer.features(nodes))
+        out = layer.outputs(nodes)
         low, high = out.min(axis=0), out.max(axis=0)
-        shift, half = 0.5 * (low + high), 0.5 * (high - low)
-        half = np.where(half > 1e-12 * (1.0 + np.abs(shift)), half, 1.0)
-        layer.coef[:, : layer.grid.n_splines] -= shift / layer.n_in
-        layer.coef /= half
+        middle, half = 0.5 * (low + high), 0.5 * (high - low)
+        half = np.where(half > 1e-12 * (1.0 + np.abs(middle)), half, 1.0)
+        arity = np.array(layer.arities)
+        shift = np.where(arity == 1, middle, 0.0)
+        # Both are of the subnodes, of which sum nodes have one.
+        raised, divisor = -np.repeat(shift, arity), np.repeat(half ** (1.0 / arity), arity)
+        layer.add_constants(raised)
+        layer.coef /= divisor
+        layer.scale_symbols(1.0 / divisor)
         nodes = (out - shift) / half
+        centre = (middle - shift) / half
         old = following.grid
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
+        following.move_symbols(shift, half)
         limit = 1.0 + HIDDEN_MARGIN
-        ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
-        following.regrid(SplineGrid(ends, old.degree))
-        shrink.append(half)
-    shrink.append(np.ones(network.layers[-1].n_out))
+        ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
+        following.regrid(SplineGrid(ends + centre[:, None], old.degree))
+        shrink.append(divisor)
+    shrink.append(np.ones(network.layers[-1].n_subnodes))
     return shrink
