@@ -96,16 +96,28 @@ def minimize_lbfgs(
     """
     whitening = Whitening(objective, parameters)
     history: list[float] = []
-    latest = np.inf
+    start = whitening.whiten(parameters)
+    reached = np.inf, start
+    latest, highest = np.inf, -np.inf
     converged = stopped = False
 
     def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal highest, reached
         with np.errstate(over="ignore", invalid="ignore"):
             value, gradient = objective.value_and_gradient(whitening.colour(z))
-        return value, whitening.pull_gradient(gradient)
+            gradient = whitening.pull_gradient(gradient)
+        if np.isfinite(value) and np.all(np.isfinite(gradient)):
+            if not np.isfinite(highest):
+                reached = value, z.copy()
+            highest = max(highest, value)
+        elif np.isfinite(highest):
+            # SciPy's line search gives up at a number that is not finite, but steps back from a
+            # high plateau.
+            return 10.0 * highest, np.zeros_like(z)
+        return value, gradient
 
     def after_iteration(intermediate_result):  # type: ignore[no-untyped-def]
-        nonlocal latest, converged, stopped
+        nonlocal latest, reached, converged, stopped
         value = float(intermediate_result.fun)
         history.append(value)
         if callback is not None:
@@ -113,12 +125,13 @@ def minimize_lbfgs(
         # SciPy's own tolerance is not relative for objectives below 1.
         converged = latest - value <= tol * abs(value)
         latest = value
+        reached = value, intermediate_result.x.copy()
         if stopped or converged:
             raise StopIteration
 
     result = minimize(
         evaluate,
-        whitening.whiten(parameters),
+        start,
         jac=True,
         method="L-BFGS-B",
         callback=after_iteration,
@@ -131,9 +144,11 @@ def minimize_lbfgs(
             "maxls": 30,
         },
     )
+    value, z = float(result.fun), result.x
+    if not value <= reached[0]:
+        # A limit within a line search leaves the value of a trial point.
+        value, z = reached
     # Status 1 is a limit; a line search that finds nothing more has arrived at rounding.
-    limited = result.status == 1 or not np.isfinite(result.fun)
+    limited = result.status == 1 or not np.isfinite(value)
     converged = not stopped and (converged or not limited)
-    return SolverResult(
-        whitening.colour(result.x), float(result.fun), len(history), converged, history
-    )
+    return SolverResult(whitening.colour(z), value, len(history), converged, history)
