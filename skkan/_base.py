@@ -369,7 +369,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             )
         other = copy.deepcopy(self).set_params(grid_size=grid_size)
         other.network_ = refined(self.network_, grid_size)
-        unscaled = [np.ones(layer.n_out) for layer in other.network_.layers]
+        unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
         other._penalty = self._penalty.carried_to(other.network_, unscaled)
         return other
 

@@ -121,7 +121,8 @@ def follow_hidden_nodes(
 
     The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
     laying the new grid over the range of the data may change an edge function. A grid that its
-    data fill well enough stays where it is.
+    data fill well enough stays where it is. The factors of a product node can absorb a change of
+    its unit, in equal parts, but no shift; it keeps its place, and its grid goes there.
 
     Parameters
     ----------
@@ -138,28 +139,35 @@ def follow_hidden_nodes(
 
     Returns
     -------
-    shrink : list of ndarray
-        By what the outputs of every layer have been divided; ones for the last layer.
+    shrink : list of ndarray of shape (n_subnodes,)
+        By what the subnodes of every layer have been divided; ones for the last layer.
     """
-    shrink = []
+    shrink: list[FloatArray] = []
     nodes = inputs
     for layer, following in zip(network.layers[:-1], network.layers[1:], strict=True):
-        out = layer.outputs(layer.features(nodes))
+        out = layer.outputs(nodes)
         low, high = out.min(axis=0), out.max(axis=0)
         old = following.grid
         fills = high - low >= FULL_ENOUGH * (old.high - old.low)
         stays = fills & (low >= old.low) & (high <= old.high)
-        shift, half = 0.5 * (low + high), 0.5 * (high - low)
-        shift = np.where(stays, 0.0, shift)
-        half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(shift))), half, 1.0)
-        layer.coef[:, : layer.grid.n_splines] -= shift / layer.n_in
-        layer.coef /= half
+        middle, half = 0.5 * (low + high), 0.5 * (high - low)
+        half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(middle))), half, 1.0)
+        arity = np.array(layer.arities)
+        shift = np.where(~stays & (arity == 1), middle, 0.0)
+        # Both are of the subnodes, of which sum nodes have one.
+        raised, divisor = -np.repeat(shift, arity), np.repeat(half ** (1.0 / arity), arity)
+        layer.add_constants(raised)
+        layer.coef /= divisor
+        layer.scale_symbols(1.0 / divisor)
         nodes = (out - shift) / half
+        centre = (middle - shift) / half
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
+        following.move_symbols(shift, half)
         limit = 1.0 + HIDDEN_MARGIN
-        ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
+        ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
+        ends += centre[:, None]
         ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         following.regrid(SplineGrid(ends, old.degree))
-        shrink.append(half)
-    shrink.append(np.ones(network.layers[-1].n_out))
+        shrink.append(divisor)
+    shrink.append(np.ones(network.layers[-1].n_subnodes))
     return shrink

@@ -27,6 +27,7 @@ def random_network(
     base: BaseFunction | None,
     kind: str,
     rng: np.random.Generator,
+    arities: Sequence[Sequence[int]] | None = None,
 ) -> Network:
     """Draw a network.
 
@@ -46,16 +47,24 @@ def random_network(
         How the edge functions are drawn.
     rng : numpy.random.Generator
         Source of randomness.
+    arities : sequence of sequence of int, optional
+        For every hidden layer, the number of factors of each of its nodes: 1 for a sum node. By
+        default all are sum nodes.
     """
     layers = []
+    if arities is None:
+        arities = [(1,) * n_nodes for n_nodes in shape[1:-1]]
+    own_arities = [tuple(own) for own in (*arities, (1,) * shape[-1])]
+    if [len(own) for own in own_arities] != list(shape[1:]):
+        raise ValueError(f"arities {arities} do not fit the hidden layers of shape {shape}")
     uniform = np.linspace(-1.0, 1.0, first_breakpoints.shape[1])
-    for depth, (n_in, n_out) in enumerate(pairwise(shape)):
+    for depth, (n_in, own) in enumerate(zip(shape[:-1], own_arities, strict=True)):
         ends = first_breakpoints if depth == 0 else np.tile(uniform, (n_in, 1))
         grid = SplineGrid(ends, degree)
-        coef = _random_coefficients(grid, n_out, kind, rng)
+        coef = _random_coefficients(grid, sum(own), kind, rng)
         if base is not None:
-            coef = np.concatenate([coef, np.zeros((n_in, 1, n_out))], axis=1)
-        layers.append(Layer(grid, coef, base))
+            coef = np.concatenate([coef, np.zeros((n_in, 1, sum(own)))], axis=1)
+        layers.append(Layer(grid, coef, base, arities=own))
     return Network(layers, scaling)
 
 

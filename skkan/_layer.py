@@ -6,35 +6,127 @@ With one grid per input node the layer ``out_j = sum_i phi_ij(x_i)`` is a matrix
 
 where the last feature of a node, its base function ``b``, is absent for the base "zero"
 (Liu et al., arXiv:2404.19756, equations 2.5 and 2.10).
+
+Edges may be missing or be known functions instead of splines, and the sums may be the factors of
+product nodes (Liu et al., arXiv:2408.10205); then the sums are called subnodes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skkan._base_functions import BaseFunction
+from skkan._product_nodes import ProductNodes
 from skkan._splines import SplineGrid
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
+Symbols = Mapping[tuple[int, int], SymbolicEdge]
 
-@dataclass
+
 class Layer:
-    """Edge functions between ``n_in`` input and ``n_out`` output nodes.
+    """Edge functions from ``n_in`` input nodes to subnodes, and the nodes that are made of those.
 
     Parameters
     ----------
     grid : SplineGrid
         One grid per input node.
-    coef : ndarray of shape (n_in, n_features, n_out)
-        Coefficients of the features of every edge.
+    coef : ndarray of shape (n_in, n_features, n_subnodes)
+        Coefficients of the features of every edge; those of edges that are no splines are set to
+        zero.
     base : BaseFunction or None
         Function added to the splines; it acts on the grid coordinate, in which the grid is
         [-1, 1].
+    active : array-like of bool of shape (n_in, n_subnodes), optional
+        False for edges that are identically zero, because they have been pruned. By default all
+        edges are active.
+    symbols : mapping of (int, int) to SymbolicEdge, optional
+        Symbolic edges by input node and subnode; they take the place of splines. Those of inactive
+        edges are dropped.
+    arities : sequence of int, optional
+        For every output node the number of consecutive subnodes whose product it is: 1 for a
+        sum node. By default all are sum nodes.
     """
 
-    grid: SplineGrid
-    coef: FloatArray
-    base: BaseFunction | None = None
+    def __init__(
+        self,
+        grid: SplineGrid,
+        coef: FloatArray,
+        base: BaseFunction | None = None,
+        active: ArrayLike | None = None,
+        symbols: Symbols | None = None,
+        arities: Sequence[int] | None = None,
+    ) -> None:
+        self.grid = grid
+        self.coef = coef
+        self.base = base
+        self.arities = (1,) * self.n_subnodes if arities is None else tuple(arities)
+        if min(self.arities) < 1 or sum(self.arities) != self.n_subnodes:
+            raise ValueError(
+                f"arities {self.arities} must be positive and sum to {self.n_subnodes} subnodes"
+            )
+        self.products = ProductNodes(self.arities) if max(self.arities) > 1 else None
+        if active is None:
+            active = np.ones((self.n_in, self.n_subnodes), dtype=bool)
+        self.set_edges(active, symbols or {})
+
+    def set_edges(self, active: ArrayLike, symbols: Symbols) -> None:
+        """Say which edges are there and which of them are symbolic.
+
+        Parameters
+        ----------
+        active : array-like of bool of shape (n_in, n_subnodes)
+            Edges that are not identically zero.
+        symbols : mapping of (int, int) to SymbolicEdge
+            Symbolic edges; those of inactive edges are dropped.
+        """
+        active = np.array(active, dtype=bool)
+        if active.shape != (self.n_in, self.n_subnodes):
+            raise ValueError(f"active has shape {active.shape}, not {(self.n_in, self.n_subnodes)}")
+        # All code below relies on the coefficients of other edges being zero.
+        active.flags.writeable = False
+        self._active = active
+        self._symbols = {key: symbols[key] for key in sorted(symbols) if active[key]}
+        splined = active.copy()
+        for key in self._symbols:
+            splined[key] = False
+        splined.flags.writeable = False
+        self._splined = splined
+        self._all_splines = bool(splined.all())
+        self._targets = np.array([j for _, j in self._symbols], dtype=np.intp)
+        self.coef = self.restricted(self.coef)
+
+    def copy(self) -> "Layer":
+        """Return an independent copy (what is never changed in place is shared)."""
+        return Layer(
+            self.grid, self.coef.copy(), self.base, self.active, self.symbols, self.arities
+        )
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Edges that are not identically zero, shape (n_in, n_subnodes); not writable."""
+        return self._active
+
+    @property
+    def symbols(self) -> dict[tuple[int, int], SymbolicEdge]:
+        """Symbolic edges by input node and subnode, sorted; not to be changed in place."""
+        return self._symbols
+
+    @property
+    def symbol_targets(self) -> NDArray[np.intp]:
+        """Subnodes that the symbolic edges lead to, shape (n_symbols,)."""
+        return self._targets
+
+    @property
+    def splined(self) -> NDArray[np.bool_]:
+        """Edges whose coefficients count, shape (n_in, n_subnodes); not writable."""
+        return self._splined
+
+    @property
+    def all_splines(self) -> bool:
+        """Whether all edges are splines: none is inactive or symbolic."""
+        return self._all_splines
 
     @property
     def base_name(self) -> str:
@@ -52,9 +144,27 @@ class Layer:
         return self.coef.shape[1]
 
     @property
+    def n_subnodes(self) -> int:
+        """Number of sums over edges; as many as there are nodes unless some are products."""
+        return self.coef.shape[2]
+
+    @property
     def n_out(self) -> int:
         """Number of output nodes."""
-        return self.coef.shape[2]
+        return len(self.arities)
+
+    @property
+    def symbol_parameters(self) -> FloatArray:
+        """Parameters of the symbolic edges in sorted order, shape (n_symbols, 4)."""
+        own = [edge.parameters for edge in self.symbols.values()]
+        return np.array(own, dtype=np.float64).reshape(-1, N_PARAMETERS)
+
+    @symbol_parameters.setter
+    def symbol_parameters(self, parameters: FloatArray) -> None:
+        self._symbols = {
+            key: edge.with_parameters(own.copy())
+            for (key, edge), own in zip(self.symbols.items(), parameters, strict=True)
+        }
 
     @property
     def half_span(self) -> FloatArray:
@@ -81,18 +191,117 @@ class Layer:
         extra = self.base.value(u) if order == 0 else self.base.slope(u) / self.half_span
         return np.concatenate([splines, extra[..., None]], axis=2).reshape(len(x), -1)
 
-    def outputs(self, features: FloatArray) -> FloatArray:
-        """Return the output nodes, shape (n_samples, n_out)."""
-        return features @ self.coef.reshape(-1, self.n_out)
+    def restricted(self, coef: FloatArray) -> FloatArray:
+        """Return `coef` with zeros for the edges that are no splines."""
+        return coef if self.all_splines else np.where(self.splined[:, None, :], coef, 0.0)
 
-    def edge_slopes(self, slopes: FloatArray) -> FloatArray:
-        """Return ``d out_j / d x_i``, shape (n_samples, n_in, n_out)."""
-        by_node = slopes.reshape(len(slopes), self.n_in, self.n_features).transpose(1, 0, 2)
-        return (by_node @ self.coef).transpose(1, 0, 2)
+    def subnodes(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+        """Return the sums over the edges, shape (n_samples, n_subnodes).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_in)
+            Input nodes.
+        features : ndarray of shape (n_samples, n_in * n_features), optional
+            Their features, if known.
+        """
+        if features is None:
+            features = self.features(x)
+        sums = features @ self.coef.reshape(-1, self.n_subnodes)
+        for (i, j), edge in self.symbols.items():
+            sums[:, j] += edge.value(x[:, i])
+        return sums
+
+    def outputs(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+        """Return the output nodes, shape (n_samples, n_out).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_in)
+            Input nodes.
+        features : ndarray of shape (n_samples, n_in * n_features), optional
+            Their features, if known.
+        """
+        subnodes = self.subnodes(x, features)
+        return subnodes if self.products is None else self.products.values(subnodes)
+
+    def edge_slopes(self, x: FloatArray, slopes: FloatArray) -> FloatArray:
+        """Return ``d subnode_j / d x_i``, shape (n_samples, n_in, n_subnodes).
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_in)
+            Input nodes.
+        slopes : ndarray of shape (n_samples, n_in * n_features)
+            Derivatives of their features.
+        """
+        by_edge = self._splines_by_edge(slopes)
+        for (i, j), edge in self.symbols.items():
+            by_edge[:, i, j] += edge.slope(x[:, i])
+        return by_edge
 
     def edge_values(self, x: FloatArray) -> FloatArray:
-        """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_out)."""
-        return self.edge_slopes(self.features(x))
+        """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
+        by_edge = self._splines_by_edge(self.features(x))
+        for (i, j), edge in self.symbols.items():
+            by_edge[:, i, j] += edge.value(x[:, i])
+        return by_edge
+
+    def _splines_by_edge(self, features: FloatArray) -> FloatArray:
+        by_node = features.reshape(len(features), self.n_in, self.n_features).transpose(1, 0, 2)
+        return (by_node @ self.coef).transpose(1, 0, 2)
+
+    def symbol_slopes(self, x: FloatArray) -> FloatArray | None:
+        """Return the derivatives of the symbolic edges with respect to their parameters.
+
+        Returns
+        -------
+        slopes : ndarray of shape (n_samples, n_symbols, 4) or None
+            None if no edge is symbolic.
+        """
+        if not self.symbols:
+            return None
+        return np.stack(
+            [edge.parameter_slopes(x[:, i]) for (i, _), edge in self.symbols.items()], axis=1
+        )
+
+    def add_constants(self, amounts: FloatArray) -> None:
+        """Add a constant to every subnode.
+
+        Its splines share it, or else a symbolic edge takes it. A subnode without edges gets one
+        from the first node, as there is nothing else in a layer that could hold a constant.
+
+        Parameters
+        ----------
+        amounts : ndarray of shape (n_subnodes,)
+            The constants.
+        """
+        splines = self.coef[:, : self.grid.n_splines]
+        if self.all_splines:
+            splines += amounts / self.n_in
+            return
+        counts = self.splined.sum(axis=0)
+        shares = amounts / np.maximum(counts, 1)
+        splines += np.where(self.splined, shares, 0.0)[:, None, :]
+        for j in np.flatnonzero((counts == 0) & (amounts != 0.0)):
+            key = next((key for key in self.symbols if key[1] == j), None)
+            if key is not None:
+                self._symbols = {**self.symbols, key: self.symbols[key].raised(amounts[j])}
+                continue
+            active = self.active.copy()
+            active[0, j] = True
+            self.set_edges(active, self.symbols)
+            self.coef[0, : self.grid.n_splines, j] = amounts[j]
+
+    def scale_symbols(self, factors: FloatArray) -> None:
+        """Multiply the symbolic edges into every subnode by a factor of its own."""
+        self._symbols = {(i, j): edge.scaled(factors[j]) for (i, j), edge in self.symbols.items()}
+
+    def move_symbols(self, shift: FloatArray, unit: FloatArray) -> None:
+        """Rewrite the symbolic edges for inputs ``z``, where ``x = shift + unit * z``."""
+        self._symbols = {
+            (i, j): edge.of_moved_input(shift[i], unit[i]) for (i, j), edge in self.symbols.items()
+        }
 
     def regrid(self, grid: SplineGrid) -> None:
         """Move to another grid of the same nodes, keeping the edge functions.

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from skkan._compaction import compact
 from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._splines import SplineGrid
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
 ROWS_PER_BLOCK = 4096
@@ -26,12 +28,19 @@ class Trace:
     features : list of ndarray
         Feature matrix of every layer.
     slopes : list of ndarray
-        ``d out_j / d x_i`` of every layer from the second on.
+        ``d subnode_j / d x_i`` of every layer from the second on.
+    symbols : list of ndarray or None
+        For every layer the derivatives of its symbolic edges with respect to their parameters.
+    partials : list of ndarray or None
+        For every layer with product nodes the derivatives of the nodes with respect to the
+        subnodes.
     """
 
     nodes: list[FloatArray] = field(default_factory=list)
     features: list[FloatArray] = field(default_factory=list)
     slopes: list[FloatArray] = field(default_factory=list)
+    symbols: list[FloatArray | None] = field(default_factory=list)
+    partials: list[FloatArray | None] = field(default_factory=list)
 
 
 class Network:
@@ -44,13 +53,24 @@ class Network:
     scaling : Scaling
         Maps the data to the inputs of the first layer, and the outputs of the last to the data.
 
+    Notes
+    -----
+    The parameter vector holds the coefficients of all layers first and then the parameters of the
+    symbolic edges of all layers. Entries for the coefficients of inactive or symbolic edges are
+    ignored where they are read and zero where they are written.
+
+    The last layer has sum nodes only: its outputs would not move with the data's units otherwise.
+
     References
     ----------
     Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
+    Z. Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv:2408.10205.
     """
 
     def __init__(self, layers: Sequence[Layer], scaling: Scaling) -> None:
         self.layers = list(layers)
+        if self.layers[-1].products is not None:
+            raise ValueError("the outputs of a network cannot be product nodes")
         self.scaling = scaling
 
     @property
@@ -65,31 +85,53 @@ class Network:
 
     @property
     def n_parameters(self) -> int:
-        """Number of coefficients."""
+        """Number of coefficients and of parameters of symbolic edges."""
+        n_symbols = sum(len(layer.symbols) for layer in self.layers)
+        return self.n_coefficients + N_PARAMETERS * n_symbols
+
+    @property
+    def n_coefficients(self) -> int:
+        """Number of coefficients, those of inactive and symbolic edges included."""
         return sum(layer.coef.size for layer in self.layers)
 
     def copy(self) -> "Network":
-        """Return an independent copy (grids are never changed in place and are shared)."""
+        """Return an independent copy (what is never changed in place is shared)."""
         clone = copy.copy(self)
-        clone.layers = [Layer(layer.grid, layer.coef.copy(), layer.base) for layer in self.layers]
+        clone.layers = [layer.copy() for layer in self.layers]
         return clone
 
     def split(self, parameters: FloatArray) -> Iterator[FloatArray]:
-        """Cut a flat vector into arrays of the shapes of the layers' coefficients."""
+        """Cut a flat vector into arrays of the shapes of the layers' coefficients.
+
+        The parameters of symbolic edges, which come after them, are left out.
+        """
         start = 0
         for layer in self.layers:
             stop = start + layer.coef.size
             yield parameters[start:stop].reshape(layer.coef.shape)
             start = stop
 
+    def split_symbols(self, parameters: FloatArray) -> Iterator[FloatArray]:
+        """Cut the part of the symbolic edges into arrays of shape (n_symbols, 4), by layer."""
+        start = self.n_coefficients
+        for layer in self.layers:
+            stop = start + N_PARAMETERS * len(layer.symbols)
+            yield parameters[start:stop].reshape(-1, N_PARAMETERS)
+            start = stop
+
     def get_parameters(self) -> FloatArray:
-        """Return all coefficients as one vector."""
-        return np.concatenate([layer.coef.ravel() for layer in self.layers])
+        """Return all parameters as one vector."""
+        parts = [layer.coef.ravel() for layer in self.layers]
+        parts += [layer.symbol_parameters.ravel() for layer in self.layers if layer.symbols]
+        return np.concatenate(parts)
 
     def set_parameters(self, parameters: FloatArray) -> None:
-        """Set all coefficients from one vector."""
+        """Set all parameters from one vector."""
         for layer, coef in zip(self.layers, self.split(parameters), strict=True):
-            layer.coef = coef.copy()
+            layer.coef = layer.restricted(coef.copy())
+        for layer, own in zip(self.layers, self.split_symbols(parameters), strict=True):
+            if layer.symbols:
+                layer.symbol_parameters = own
 
     def __call__(self, X: FloatArray) -> FloatArray:
         """Evaluate the network in row blocks, shape (n_samples, n_outputs)."""
@@ -100,11 +142,19 @@ class Network:
         ]
         return scaling.output_shift + scaling.output_scale * np.concatenate(blocks)
 
-    def outputs(self, inputs: FloatArray) -> FloatArray:
-        """Return the outputs of the last layer for scaled inputs."""
-        out = inputs
-        for layer in self.layers:
-            out = layer.outputs(layer.features(out))
+    def outputs(self, inputs: FloatArray, first_features: FloatArray | None = None) -> FloatArray:
+        """Return the outputs of the last layer for scaled inputs.
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (n_samples, n_inputs)
+            Scaled inputs.
+        first_features : ndarray, optional
+            Features of the first layer at `inputs`, if known.
+        """
+        out = self.layers[0].outputs(inputs, first_features)
+        for layer in self.layers[1:]:
+            out = layer.outputs(out)
         return out
 
     def rescaled(self, scaling: Scaling) -> "Network":
@@ -119,10 +169,11 @@ class Network:
         move = np.where(usable, old.input_shift - scaling.input_shift, 0.0) / scaling.input_scale
         ends = first.grid.breakpoints * stretch[:, None] + move[:, None]
         first.grid = SplineGrid(ends, first.grid.degree)
+        first.move_symbols(-move / stretch, 1.0 / stretch)
         unit = np.where(scaling.output_scale > 0.0, scaling.output_scale, 1.0)
         last.coef *= old.output_scale / unit
-        splines = last.coef[:, : last.grid.n_splines]
-        splines += (old.output_shift - scaling.output_shift) / unit / last.n_in
+        last.scale_symbols(old.output_scale / unit)
+        last.add_constants((old.output_shift - scaling.output_shift) / unit)
         return other
 
     def with_inputs(self, order: NDArray[np.intp]) -> "Network":
@@ -131,6 +182,9 @@ class Network:
         first, old = other.layers[0], self.scaling
         first.grid = SplineGrid(first.grid.breakpoints[order], first.grid.degree)
         first.coef = first.coef[order]
+        position = np.argsort(order)
+        symbols = {(int(position[i]), j): edge for (i, j), edge in first.symbols.items()}
+        first.set_edges(first.active[order], symbols)
         other.scaling = replace(
             old, input_shift=old.input_shift[order], input_scale=old.input_scale[order]
         )
@@ -148,14 +202,39 @@ class Network:
         """
         trace = Trace(nodes=[inputs])
         for depth, layer in enumerate(self.layers):
+            x = trace.nodes[-1]
             if depth == 0:
                 features = layer.features(inputs) if first_features is None else first_features
             else:
-                features, slopes = layer.features_and_slopes(trace.nodes[-1])
-                trace.slopes.append(layer.edge_slopes(slopes))
+                features, slopes = layer.features_and_slopes(x)
+                trace.slopes.append(layer.edge_slopes(x, slopes))
             trace.features.append(features)
-            trace.nodes.append(layer.outputs(features))
+            trace.symbols.append(layer.symbol_slopes(x))
+            nodes = layer.subnodes(x, features)
+            partials = None
+            if layer.products is not None:
+                partials = layer.products.partials(nodes)
+                nodes = layer.products.values(nodes)
+            trace.partials.append(partials)
+            trace.nodes.append(nodes)
         return trace
+
+    def to_subnodes(self, trace: Trace, depth: int, weights: FloatArray) -> FloatArray:
+        """Turn derivatives with respect to a layer's nodes into those with respect to subnodes.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of the same parameters.
+        depth : int
+            Number of the layer.
+        weights : ndarray of shape (n_samples, n_out, ...)
+            Derivatives with respect to its output nodes.
+        """
+        products, partials = self.layers[depth].products, trace.partials[depth]
+        if products is None or partials is None:
+            return weights
+        return products.pull(partials, weights)
 
     def gradient(self, trace: Trace, residual: FloatArray) -> FloatArray:
         """Return ``sum_n residual[n] . d out[n] / d parameters`` as one vector.
@@ -167,12 +246,19 @@ class Network:
         residual : ndarray of shape (n_samples, n_outputs)
             Derivative of the loss with respect to the outputs.
         """
-        parts = []
+        parts: list[FloatArray] = []
+        tails: list[FloatArray] = []
         for depth in reversed(range(len(self.layers))):
-            parts.append((trace.features[depth].T @ residual).ravel())
+            layer, symbols = self.layers[depth], trace.symbols[depth]
+            residual = self.to_subnodes(trace, depth, residual)
+            by_coef = (trace.features[depth].T @ residual).reshape(layer.coef.shape)
+            parts.append(layer.restricted(by_coef).ravel())
+            if symbols is not None:
+                into = residual[:, layer.symbol_targets]
+                tails.append(np.einsum("nsp,ns->sp", symbols, into).ravel())
             if depth:
                 residual = (trace.slopes[depth - 1] @ residual[:, :, None])[:, :, 0]
-        return np.concatenate(parts[::-1])
+        return np.concatenate(parts[::-1] + tails[::-1])
 
     def tangent(self, trace: Trace, direction: FloatArray) -> FloatArray:
         """Return the derivative of the outputs along `direction`, shape (n_samples, n_outputs).
@@ -185,28 +271,38 @@ class Network:
             Change of the parameters.
         """
         change: FloatArray = np.zeros(0)
+        tails = list(self.split_symbols(direction))
         for depth, part in enumerate(self.split(direction)):
-            own = trace.features[depth] @ part.reshape(-1, part.shape[2])
+            layer, symbols = self.layers[depth], trace.symbols[depth]
+            own: FloatArray = trace.features[depth] @ layer.restricted(part).reshape(
+                -1, layer.n_subnodes
+            )
+            if symbols is not None:
+                by_edge = np.einsum("nsp,sp->sn", symbols, tails[depth])
+                np.add.at(own.T, layer.symbol_targets, by_edge)
             if depth:
                 own += (change[:, None, :] @ trace.slopes[depth - 1])[:, 0, :]
+            partials = trace.partials[depth]
+            if layer.products is not None and partials is not None:
+                own = layer.products.push(partials, own)
             change = own
         return change
 
     def by_node(self, maps: Sequence[FloatArray], vector: FloatArray) -> FloatArray:
-        """Apply one matrix per node to the coefficients of the edges that lead to it.
+        """Apply one matrix per subnode to the coefficients of the edges that lead to it.
 
         Parameters
         ----------
-        maps : sequence of ndarray of shape (n_out, n_in * n_features, n_in * n_features)
+        maps : sequence of ndarray of shape (n_subnodes, n_in * n_features, n_in * n_features)
             For every layer.
         vector : ndarray of shape (n_parameters,)
-            Coefficients.
+            Coefficients, and parameters of symbolic edges, which stay as they are.
         """
         parts = []
         for matrices, coef in zip(maps, self.split(vector), strict=True):
             columns = coef.reshape(-1, coef.shape[2]).T[:, :, None]
             parts.append((matrices @ columns)[:, :, 0].T.ravel())
-        return np.concatenate(parts)
+        return np.concatenate([*parts, vector[self.n_coefficients :]])
 
     def jacobian(self, trace: Trace, seeds: FloatArray) -> FloatArray:
         """Return the derivatives of combinations of the outputs.
@@ -225,19 +321,99 @@ class Network:
         """
         n_samples, _, n_seeds = seeds.shape
         jacobian = np.empty((n_samples, n_seeds, self.n_parameters))
-        stop = self.n_parameters
+        stop, last = self.n_coefficients, self.n_parameters
         for depth in reversed(range(len(self.layers))):
-            layer = self.layers[depth]
+            layer, symbols = self.layers[depth], trace.symbols[depth]
+            seeds = self.to_subnodes(trace, depth, seeds)
             start = stop - layer.coef.size
             block = jacobian[:, :, start:stop].reshape(
-                n_samples, n_seeds, layer.n_in * layer.n_features, layer.n_out
+                n_samples, n_seeds, layer.n_in * layer.n_features, layer.n_subnodes
             )
             np.multiply(
                 trace.features[depth][:, None, :, None],
                 seeds.transpose(0, 2, 1)[:, :, None, :],
                 out=block,
             )
+            if not layer.all_splines:
+                unused = np.broadcast_to(~layer.splined[:, None, :], layer.coef.shape)
+                jacobian[:, :, start + np.flatnonzero(unused)] = 0.0
+            if symbols is not None:
+                first = last - N_PARAMETERS * len(layer.symbols)
+                jacobian[:, :, first:last] = np.einsum(
+                    "nsp,nsq->nqsp", symbols, seeds[:, layer.symbol_targets]
+                ).reshape(n_samples, n_seeds, -1)
+                last = first
             if depth:
                 seeds = trace.slopes[depth - 1] @ seeds
             stop = start
         return jacobian.reshape(n_samples * n_seeds, -1)
+
+    def with_symbol(self, depth: int, i: int, j: int, edge: SymbolicEdge) -> "Network":
+        """Return the network with a symbolic edge in the place of another.
+
+        Parameters
+        ----------
+        depth : int
+            Number of the layer.
+        i, j : int
+            Input node and subnode of the edge, which becomes active if it is not.
+        edge : SymbolicEdge
+            New edge.
+        """
+        other = self.copy()
+        layer = other.layers[depth]
+        active = layer.active.copy()
+        active[i, j] = True
+        layer.set_edges(active, {**layer.symbols, (i, j): edge})
+        return other
+
+    def without_symbol(self, depth: int, i: int, j: int, sites: FloatArray) -> "Network":
+        """Return the network with a spline in the place of a symbolic edge.
+
+        Parameters
+        ----------
+        depth : int
+            Number of the layer.
+        i, j : int
+            Input node and subnode of the edge.
+        sites : ndarray of shape (n_sites,)
+            Values of the input node where the spline is to agree with the edge, by least squares;
+            those where the edge is not finite are left out.
+        """
+        other = self.copy()
+        layer = other.layers[depth]
+        values = layer.symbols[i, j].value(sites)
+        usable = np.isfinite(values)
+        sites, values = sites[usable], values[usable]
+        grid = SplineGrid(layer.grid.breakpoints[[i]], layer.grid.degree)
+        # What the sites leave open is filled by a straight line and not by zeros.
+        line = np.linalg.pinv(np.vander(sites, 2)) @ values
+        coef = np.polyval(line, grid.greville()[0])
+        basis = grid.dense(sites[:, None])[:, 0]
+        coef += np.linalg.pinv(basis) @ (values - np.polyval(line, sites))
+        symbols = {key: edge for key, edge in layer.symbols.items() if key != (i, j)}
+        layer.set_edges(layer.active, symbols)
+        layer.coef[i, : grid.n_splines, j] = coef
+        return other
+
+    def masked(self, masks: Sequence[ArrayLike]) -> "Network":
+        """Return the network with only some of its edges.
+
+        Parameters
+        ----------
+        masks : sequence of array-like of bool of shape (n_in, n_subnodes)
+            For every layer, the edges that stay; those that are inactive stay so.
+        """
+        other = self.copy()
+        for layer, mask in zip(other.layers, masks, strict=True):
+            layer.set_edges(layer.active & np.asarray(mask, dtype=bool), layer.symbols)
+        return other
+
+    def compacted(self) -> "Network":
+        """Return the same function without the hidden nodes that do nothing.
+
+        See :func:`skkan._compaction.compact`.
+        """
+        other = copy.copy(self)
+        other.layers = compact(self.layers).layers
+        return other

@@ -26,7 +26,7 @@ class Objective:
     loss : Loss
         Data fit.
     penalty : Penalty
-        Regularisation, on the same grids.
+        Regularisation, on the same grids; it is left out for edges that are no splines.
     first_features : ndarray, optional
         Features of the first layer at the inputs, if known; they depend on its grid alone.
     """
@@ -42,7 +42,7 @@ class Objective:
         self.network = network.copy()
         self.data = data
         self.loss = loss
-        self.penalty = penalty
+        self.penalty = penalty.for_edges_of(network)
         if first_features is None:
             first_features = network.layers[0].features(data.inputs)
         self.first_features = first_features
@@ -58,11 +58,8 @@ class Objective:
 
     def data_value(self, parameters: FloatArray) -> float:
         """Return the mean loss alone."""
-        network = self.network
-        network.set_parameters(parameters)
-        out = network.layers[0].outputs(self.first_features)
-        for layer in network.layers[1:]:
-            out = layer.outputs(layer.features(out))
+        self.network.set_parameters(parameters)
+        out = self.network.outputs(self.data.inputs, self.first_features)
         return self.loss.value(out, self.data.target, self.data.weight)
 
     def value(self, parameters: FloatArray) -> float:
@@ -129,31 +126,55 @@ class Objective:
         return value, gradient, product
 
     def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
-        """Return the blocks of the Gauss-Newton matrix of the loss that belong to one node.
+        """Return the blocks of the Gauss-Newton matrix of the loss that belong to one subnode.
 
-        Couplings of edges that lead to different nodes are left out, which costs a fraction of
+        Couplings of edges that lead to different subnodes are left out, which costs a fraction of
         the whole matrix.
 
         Returns
         -------
-        blocks : list of ndarray of shape (n_out, n_in * n_features, n_in * n_features)
-            For every layer, the matrices over the coefficients of all edges into each node.
+        blocks : list of ndarray of shape (n_subnodes, n_in * n_features, n_in * n_features)
+            For every layer, the matrices over the coefficients of all edges into each subnode.
+        """
+        return self.curvatures(parameters)[0]
+
+    def curvatures(self, parameters: FloatArray) -> tuple[list[FloatArray], FloatArray]:
+        """Return :meth:`node_curvatures` and the diagonal that belongs to the symbolic edges.
+
+        Returns
+        -------
+        blocks : list of ndarray of shape (n_subnodes, n_in * n_features, n_in * n_features)
+            For every layer.
+        diagonal : ndarray of shape (n_parameters - n_coefficients,)
+            Diagonal of the Gauss-Newton matrix over the parameters of symbolic edges.
         """
         network, data = self.network, self.data
         network.set_parameters(parameters)
         widths = [layer.n_in * layer.n_features for layer in network.layers]
         blocks: list[FloatArray] = [
-            np.zeros((layer.n_out, width, width))
+            np.zeros((layer.n_subnodes, width, width))
             for layer, width in zip(network.layers, widths, strict=True)
         ]
+        tails = [np.zeros(layer.symbol_parameters.shape) for layer in network.layers]
         for part in self._blocks(16 * sum(widths)):
             trace = self._trace(part)
             factor = self.loss.curvature_factor(trace.nodes[-1], data.weight[part])
             for depth in reversed(range(len(blocks))):
-                roots = np.sqrt((factor**2).sum(axis=2))
+                layer, symbols = network.layers[depth], trace.symbols[depth]
+                factor = network.to_subnodes(trace, depth, factor)
+                squares = (factor**2).sum(axis=2)
+                roots = np.sqrt(squares)
                 for node in range(blocks[depth].shape[0]):
                     scaled = trace.features[depth] * roots[:, node, None]
                     blocks[depth][node] += scaled.T @ scaled
+                if symbols is not None:
+                    by_edge = squares[:, layer.symbol_targets]
+                    tails[depth] += np.einsum("nsp,ns->sp", symbols**2, by_edge)
                 if depth:
                     factor = trace.slopes[depth - 1] @ factor
-        return blocks
+        for layer, block in zip(network.layers, blocks, strict=True):
+            if not layer.all_splines:
+                unused = np.repeat(~layer.splined, layer.n_features, axis=0).T
+                block[unused] = 0.0
+                block.transpose(0, 2, 1)[unused] = 0.0
+        return blocks, np.concatenate([tail.ravel() for tail in tails])

@@ -91,7 +91,7 @@ class LayerPenalty:
         forms = {name: root.transpose(0, 2, 1) @ root for name, root in roots.items()}
         constant = np.zeros(layer.n_features)
         constant[: grid.n_splines] = 1.0 / grid.n_splines
-        edges = (layer.n_in, layer.n_out)
+        edges = (layer.n_in, layer.n_subnodes)
         weights = {"rough": np.full(edges, rough), "line": np.full(edges, line)}
         return cls(roots, forms, ranks, log_dets, constant, weights)
 
@@ -113,6 +113,11 @@ def _derivative_root(layer: Layer, order: int) -> FloatArray:
     half = layer.half_span[:, None]
     root: FloatArray = operator * (half**order * np.sqrt(lengths / half))[:, :, None]
     return root
+
+
+def _masks(network: Network) -> list[NDArray[np.bool_] | None]:
+    """Return the edges that are splines, layer by layer; None where all are."""
+    return [None if layer.all_splines else layer.splined for layer in network.layers]
 
 
 class Penalty:
@@ -152,6 +157,13 @@ class Penalty:
         self.order = order
         self.layers = [LayerPenalty.of(layer, rough, line, order) for layer in network.layers]
         self.softmax = softmax
+        self.masks = _masks(network)
+
+    def for_edges_of(self, network: Network) -> "Penalty":
+        """Return the penalty without a say in the edges of `network` that are no splines."""
+        other = copy.copy(self)
+        other.masks = _masks(network)
+        return other
 
     def bounded(self, name: str, weight: FloatArray) -> FloatArray:
         """Return weights of the form `name`, moved into the range that is allowed."""
@@ -159,26 +171,56 @@ class Penalty:
 
     def _gauges(self, depth: int, n_in: int, n_out: int) -> FloatArray:
         """Quadratic form on the edges' constants, as a matrix over (n_in, n_out) pairs."""
-        within: FloatArray = np.kron(np.eye(n_in) - 1.0 / n_in, np.eye(n_out))
-        if self.softmax and depth == len(self.layers) - 1:
-            within += np.full((n_in * n_out, n_in * n_out), 1.0 / (n_in * n_out))
+        mask = self.masks[depth]
+        used = np.ones((n_in, n_out)) if mask is None else mask.astype(np.float64)
+        by_node = np.zeros((n_in, n_out, n_in, n_out))
+        nodes = np.arange(n_out)
+        shares = used / np.maximum(used.sum(axis=0), 1.0)
+        by_node[:, nodes, :, nodes] = used.T[:, :, None] * (np.eye(n_in) - shares.T[:, None, :])
+        within: FloatArray = by_node.reshape(n_in * n_out, n_in * n_out)
+        if self._shifts_all_outputs(depth):
+            within += used.ravel()[:, None] * used.ravel() / used.sum()
         return self.gauge_weight * within
 
     def _gauge_gradient(self, depth: int, constants: FloatArray) -> FloatArray:
         """Return the product of :meth:`_gauges` with `constants`, shape (n_in, n_out)."""
-        product = constants - constants.mean(axis=0)
-        if self.softmax and depth == len(self.layers) - 1:
-            product = product + constants.mean()
+        mask = self.masks[depth]
+        if mask is None:
+            product = constants - constants.mean(axis=0)
+            if self._shifts_all_outputs(depth):
+                product = product + constants.mean()
+        else:
+            product = constants - constants.sum(axis=0) / np.maximum(mask.sum(axis=0), 1)
+            if self._shifts_all_outputs(depth):
+                product = product + constants.sum() / mask.sum()
+            product = np.where(mask, product, 0.0)
         return self.gauge_weight * product
+
+    def _shifts_all_outputs(self, depth: int) -> bool:
+        """Whether the constants of a layer can shift all outputs alike, which changes nothing."""
+        mask = self.masks[depth]
+        last = self.softmax and depth == len(self.layers) - 1
+        return last and (mask is None or bool(mask.any(axis=0).all()))
+
+    def _restricted(self, depth: int, coef: FloatArray) -> FloatArray:
+        """Return `coef` with zeros for edges that are no splines."""
+        mask = self.masks[depth]
+        return coef if mask is None else np.where(mask[:, None, :], coef, 0.0)
+
+    def _blocks(self, depth: int) -> FloatArray:
+        """Return the matrix of every edge, zero for edges that are no splines."""
+        blocks, mask = self.layers[depth].blocks(), self.masks[depth]
+        return blocks if mask is None else np.where(mask[:, :, None, None], blocks, 0.0)
 
     def value_and_gradient(
         self, network: Network, parameters: FloatArray
     ) -> tuple[float, FloatArray]:
-        """Return the penalty and its gradient."""
+        """Return the penalty and its gradient, which is zero for symbolic edges."""
         value, parts = 0.0, []
-        for depth, (layer, coef) in enumerate(
+        for depth, (layer, given) in enumerate(
             zip(self.layers, network.split(parameters), strict=True)
         ):
+            coef = self._restricted(depth, given)
             gradient = np.zeros_like(coef)
             for name, form in layer.forms.items():
                 gradient += layer.weights[name][:, None, :] * (form @ coef)
@@ -187,6 +229,7 @@ class Penalty:
             gradient += layer.constant[:, None] * pull[:, None, :]
             value += 0.5 * float((gradient * coef).sum())
             parts.append(gradient.ravel())
+        parts.append(np.zeros(len(parameters) - network.n_coefficients))
         return value, np.concatenate(parts)
 
     def carried_to(self, network: Network, shrink: Sequence[FloatArray]) -> "Penalty":
@@ -242,6 +285,8 @@ class Penalty:
             weights=reordered(first.weights),
         )
         other.layers = [moved, *self.layers[1:]]
+        mask = self.masks[0]
+        other.masks = [None if mask is None else mask[order], *self.masks[1:]]
         return other
 
     def add_shift_priors(self, blocks: Sequence[FloatArray], precision: float) -> float:
@@ -274,7 +319,7 @@ class Penalty:
         """
         blocks = []
         for depth, own in enumerate(self.layers):
-            edges = own.blocks()
+            edges = self._blocks(depth)
             n_in, n_out, m, _ = edges.shape
             gauge = self._gauges(depth, n_in, n_out).reshape(n_in, n_out, n_in, n_out)
             within = np.einsum("ijkj->jik", gauge)
@@ -291,7 +336,7 @@ class Penalty:
             n_in, m, n_out = layer.coef.shape
             stop = start + layer.coef.size
             block = matrix[start:stop, start:stop].reshape(n_in, m, n_out, n_in, m, n_out)
-            np.einsum("imjinj->ijmn", block)[...] += own.blocks()
+            np.einsum("imjinj->ijmn", block)[...] += self._blocks(depth)
             gauge = self._gauges(depth, n_in, n_out).reshape(n_in, n_out, n_in, n_out)
             outer = own.constant[:, None] * own.constant
             used = slice(0, np.count_nonzero(own.constant))

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skkan._base_functions import BASE_FUNCTIONS
+from skkan._base_functions import BASE_FUNCTIONS, BaseFunction
 from skkan._data import Scaling, TrainingData
 from skkan._layer import Layer
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
@@ -14,6 +14,7 @@ from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._splines import SplineGrid
+from skkan._symbolic_edge import SymbolicEdge
 from skkan._typing import FloatArray
 
 LOSSES: dict[str, tuple[Loss, int]] = {
@@ -23,6 +24,26 @@ LOSSES: dict[str, tuple[Loss, int]] = {
     "multinomial": (MultinomialLogLoss(), 3),
 }
 """Every loss with a number of outputs."""
+
+
+def _twice(x: FloatArray) -> FloatArray:
+    return 2.0 * x
+
+
+def _two(x: FloatArray) -> FloatArray:
+    return np.full_like(x, 2.0)
+
+
+FUNCTIONS = {
+    "sin": BASE_FUNCTIONS["sin"],
+    "tanh": BASE_FUNCTIONS["tanh"],
+    "square": BaseFunction("square", np.square, _twice, _two),
+    "exp": BaseFunction("exp", np.exp, np.exp, np.exp),
+}
+"""Functions of symbolic edges."""
+
+TRAITS = ("masks", "symbols", "products")
+"""What may set a network apart from a plain one."""
 
 
 def uneven_grid(rng: np.random.Generator, n_nodes: int, grid_size: int, degree: int) -> SplineGrid:
@@ -51,15 +72,36 @@ def draw_network(
     grid_size: int = 4,
     base: str = "zero",
     even: bool = False,
+    traits: Sequence[str] = (),
 ) -> Network:
-    """Return a network with random coefficients, those of the base function included."""
+    """Return a network with random coefficients, those of the base function included.
+
+    Of the `traits`, "products" makes the last node of every hidden layer a product of two or three
+    factors; "masks" and "symbols" give every edge a chance to be inactive or symbolic.
+    """
     function = BASE_FUNCTIONS[base]
     layers = []
-    for n_in, n_out in pairwise(shape):
+    for depth, (n_in, n_out) in enumerate(pairwise(shape)):
         grid = even_grid(n_in, grid_size, degree) if even else None
         grid = grid or uneven_grid(rng, n_in, grid_size, degree)
-        coef = rng.normal(size=(n_in, grid.n_splines + (function is not None), n_out))
-        layers.append(Layer(grid, coef, function))
+        arities = [1] * n_out
+        if "products" in traits and depth < len(shape) - 2:
+            arities[-1] = 2 + depth % 2
+        n_subnodes = sum(arities)
+        coef = rng.normal(size=(n_in, grid.n_splines + (function is not None), n_subnodes))
+        layer = Layer(grid, coef, function, arities=arities)
+        edges = (n_in, n_subnodes)
+        active = rng.uniform(size=edges) < 0.7 if "masks" in traits else np.ones(edges, dtype=bool)
+        if not active.any():
+            active[0, 0] = True
+        symbolic = rng.uniform(size=edges) < 0.5 if "symbols" in traits else np.zeros(edges)
+        symbols = {}
+        for i, j in np.argwhere(symbolic):
+            # Without the exponential, which would soon overflow in a deep network.
+            name = ("sin", "square", "tanh")[rng.integers(3)]
+            symbols[int(i), int(j)] = SymbolicEdge(FUNCTIONS[name], 0.5 * rng.normal(size=4))
+        layer.set_edges(active, symbols)
+        layers.append(layer)
     return Network(layers, unit_scaling(shape[0], shape[-1]))
 
 
@@ -103,10 +145,12 @@ def draw_objective(
     n_inputs: int = 2,
     degree: int = 3,
     base: str = "zero",
+    traits: Sequence[str] = (),
 ) -> tuple[Objective, FloatArray]:
     """Return a random training problem and random parameters."""
     loss, n_outputs = LOSSES[loss_name]
-    network = draw_network(rng, (n_inputs, *hidden, n_outputs), degree=degree, base=base)
+    shape = (n_inputs, *hidden, n_outputs)
+    network = draw_network(rng, shape, degree=degree, base=base, traits=traits)
     penalty = draw_penalty(rng, network, softmax=loss_name == "multinomial")
     data = draw_data(rng, loss_name, n_samples, n_inputs)
     return Objective(network, data, loss, penalty), network.get_parameters()
@@ -138,6 +182,17 @@ def central_differences(
     """Return the derivatives of `function`, those with respect to ``x[i]`` in row ``i``."""
     moves = step * np.eye(x.size).reshape(x.size, *x.shape)
     return np.array([(function(x + move) - function(x - move)) / (2.0 * step) for move in moves])
+
+
+def extrapolated_differences(
+    function: Callable[[FloatArray], float | FloatArray], x: FloatArray, step: float = 1e-5
+) -> FloatArray:
+    """Return :func:`central_differences` without their leading error.
+
+    In deep networks, and in products above all, third derivatives are large.
+    """
+    coarse = central_differences(function, x, 2.0 * step)
+    return (4.0 * central_differences(function, x, step) - coarse) / 3.0
 
 
 def assert_close(actual: FloatArray, expected: FloatArray, tolerance: float) -> None:

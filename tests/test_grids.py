@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks import assert_close, draw_network, even_grid
+from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid
 
 from skkan._grids import (
     HIDDEN_MARGIN,
@@ -12,11 +12,13 @@ from skkan._grids import (
     breakpoints,
     follow_hidden_nodes,
     refine_inputs,
+    refined,
     weighted_quantiles,
 )
 from skkan._layer import Layer
 from skkan._network import Network
 from skkan._splines import SplineGrid
+from skkan._symbolic_edge import SymbolicEdge
 
 LIMIT = 1.0 + INPUT_MARGIN
 
@@ -161,7 +163,7 @@ def test_following_keeps_functions_that_every_grid_can_hold(base):
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 2), base=base, even=True)
     first, last = network.layers
-    nodes = first.outputs(first.features(inputs))
+    nodes = first.outputs(inputs)
     reach = np.abs(nodes).max(axis=0)[:, None]
     last.grid = SplineGrid(2.0 * reach * np.linspace(-1.0, 1.0, 5), 3)
     polynomials = rng.normal(size=(3, 4, 2))
@@ -178,12 +180,13 @@ def test_following_keeps_functions_that_every_grid_can_hold(base):
     np.testing.assert_array_equal(shrink[1], np.ones(2))
 
 
+@pytest.mark.parametrize("traits", [(), *((trait,) for trait in TRAITS), TRAITS])
 @pytest.mark.parametrize("base", ["zero", "silu"])
 @pytest.mark.parametrize("grid_size", [5, 10])
-def test_following_again_to_a_nested_grid_keeps_the_function(grid_size, base):
+def test_following_again_to_a_nested_grid_keeps_the_function(grid_size, base, traits):
     rng = np.random.default_rng(7)
     inputs, weight = draw_samples(rng)
-    network = draw_network(rng, (2, 3, 2, 1), base=base)
+    network = draw_network(rng, (2, 3, 2, 1), base=base, traits=traits)
     follow_hidden_nodes(network, inputs, weight, 5, 0.0)
     before = network.outputs(inputs)
     shrink = follow_hidden_nodes(network, inputs, weight, grid_size, 0.0)
@@ -215,3 +218,49 @@ def test_an_additive_model_has_nothing_to_follow():
     np.testing.assert_array_equal(shrink, [[1.0]])
     np.testing.assert_array_equal(network.get_parameters(), before)
     assert network.layers[0].grid is grid
+
+
+@pytest.mark.parametrize("traits", [(), ("products",), TRAITS])
+def test_following_keeps_symbolic_edges_wherever_they_start(traits):
+    rng = np.random.default_rng(10)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 2, 1), base="silu", traits=traits)
+    names = list(FUNCTIONS)
+    for depth in (1, 2):
+        for number, (i, j) in enumerate(np.ndindex(network.layers[depth].active.shape)):
+            edge = SymbolicEdge(FUNCTIONS[names[number % 3]], 0.3 * rng.normal(size=4))
+            network = network.with_symbol(depth, i, j, edge)
+    before = network.outputs(inputs)
+    follow_hidden_nodes(network, inputs, weight, 7, 0.5)
+    assert_close(network.outputs(inputs), before, 1e-10)
+
+
+@pytest.mark.parametrize("quantile_share", [0.0, 0.5])
+def test_grids_go_where_product_nodes_are(quantile_share):
+    rng = np.random.default_rng(11)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 2, 1), traits=["products"], even=True)
+    network.layers[0].add_constants(np.array([0.0, 20.0, 30.0]))
+    before = network.layers[0].outputs(inputs)
+    shrink = follow_hidden_nodes(network, inputs, weight, 6, quantile_share)
+    after = network.layers[0].outputs(inputs)
+    assert_close(after[:, 1], 2.0 * before[:, 1] / np.ptp(before[:, 1]), 1e-12)
+    np.testing.assert_allclose(shrink[0][1] * shrink[0][2], 0.5 * np.ptp(before[:, 1]), rtol=1e-12)
+    grid = network.layers[1].grid
+    np.testing.assert_allclose(np.ptp(after, axis=0), 2.0, rtol=1e-12)
+    np.testing.assert_allclose(grid.low, after.min(axis=0) - HIDDEN_MARGIN, rtol=1e-10)
+    np.testing.assert_allclose(grid.high, after.max(axis=0) + HIDDEN_MARGIN, rtol=1e-10)
+    assert after[:, 1].min() > 1.0
+    assert np.all(np.diff(grid.breakpoints, axis=1) > 0.0)
+
+
+def test_finer_grids_keep_masks_symbols_and_products():
+    rng = np.random.default_rng(12)
+    network = draw_network(rng, (2, 3, 1), base="silu", traits=TRAITS)
+    finer = refined(network, 8)
+    inputs, _ = draw_samples(rng)
+    assert_close(finer.outputs(inputs), network.outputs(inputs), 1e-12)
+    for new, old in zip(finer.layers, network.layers, strict=True):
+        assert new.arities == old.arities
+        assert new.symbols.keys() == old.symbols.keys()
+        np.testing.assert_array_equal(new.active, old.active)

@@ -1,6 +1,13 @@
 import numpy as np
 import pytest
-from networks import assert_close, central_differences, draw_network, even_grid, uneven_grid
+from networks import (
+    TRAITS,
+    assert_close,
+    central_differences,
+    draw_network,
+    even_grid,
+    uneven_grid,
+)
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._layer import Layer
@@ -9,8 +16,10 @@ from skkan._splines import SplineGrid
 BASES = list(BASE_FUNCTIONS)
 
 
-def draw_layer(rng, base="zero", even=False, degree=3, grid_size=4):
-    network = draw_network(rng, (3, 2), base=base, even=even, degree=degree, grid_size=grid_size)
+def draw_layer(rng, base="zero", even=False, degree=3, grid_size=4, traits=()):
+    network = draw_network(
+        rng, (3, 2, 1), base=base, even=even, degree=degree, grid_size=grid_size, traits=traits
+    )
     return network.layers[0]
 
 
@@ -21,7 +30,39 @@ def test_outputs_are_the_sums_of_the_edge_functions(base):
     x = rng.uniform(-1.5, 1.5, size=(30, 3))
     features = layer.features(x)
     assert features.shape == (30, layer.n_in * layer.n_features)
-    assert_close(layer.outputs(features), layer.edge_values(x).sum(axis=1), 1e-13)
+    assert_close(layer.outputs(x, features), layer.edge_values(x).sum(axis=1), 1e-13)
+    np.testing.assert_array_equal(layer.outputs(x), layer.outputs(x, features))
+
+
+def test_outputs_are_products_of_the_subnodes():
+    rng = np.random.default_rng(8)
+    layer = draw_layer(rng, traits=TRAITS)
+    x = rng.uniform(-1.0, 1.0, size=(30, 3))
+    sums = layer.edge_values(x).sum(axis=1)
+    expected = np.stack([sums[:, 0], sums[:, 1] * sums[:, 2]], axis=1)
+    assert (layer.n_subnodes, layer.n_out) == (3, 2)
+    assert_close(layer.subnodes(x), sums, 1e-13)
+    assert_close(layer.outputs(x), expected, 1e-13)
+
+
+@pytest.mark.parametrize("traits", [(), ("masks",), ("symbols",), TRAITS])
+def test_constants_are_added_to_the_subnodes(traits):
+    rng = np.random.default_rng(9)
+    for _ in range(10):
+        layer = draw_layer(rng, "silu", traits=traits)
+        x = rng.uniform(-1.0, 1.0, size=(30, 3))
+        amounts = rng.normal(size=layer.n_subnodes)
+        expected = layer.subnodes(x) + amounts
+        layer.add_constants(amounts)
+        assert_close(layer.subnodes(x), expected, 1e-13)
+
+
+def test_a_mask_has_to_fit_the_edges_and_is_not_writable():
+    layer = draw_layer(np.random.default_rng(10))
+    with pytest.raises(ValueError, match=r"active has shape \(2, 3\), not \(3, 2\)"):
+        layer.set_edges(np.ones((2, 3)), {})
+    with pytest.raises(ValueError, match="read-only"):
+        layer.active[0, 0] = False
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -38,15 +79,16 @@ def test_edge_functions_are_splines_plus_base_function_of_the_grid_coordinate(ba
     assert_close(layer.edge_values(x), expected, 1e-13)
 
 
+@pytest.mark.parametrize("traits", [(), ("masks",), ("symbols",), TRAITS])
 @pytest.mark.parametrize("base", BASES)
-def test_edge_slopes_agree_with_differences(base):
+def test_edge_slopes_agree_with_differences(base, traits):
     rng = np.random.default_rng(2)
-    layer = draw_layer(rng, base)
+    layer = draw_layer(rng, base, traits=traits)
     x = rng.uniform(-1.5, 1.5, size=(8, 3))
     features, slopes = layer.features_and_slopes(x)
     np.testing.assert_array_equal(features, layer.features(x))
-    for row, edge_slopes in zip(x, layer.edge_slopes(slopes), strict=True):
-        expected = central_differences(lambda at: layer.outputs(layer.features(at[None]))[0], row)
+    for row, edge_slopes in zip(x, layer.edge_slopes(x, slopes), strict=True):
+        expected = central_differences(lambda at: layer.subnodes(at[None])[0], row)
         assert_close(edge_slopes, expected, 1e-8)
 
 
@@ -56,11 +98,12 @@ def test_the_grid_ends_are_at_minus_one_and_one():
     np.testing.assert_allclose(layer.coordinate(layer.grid.high), 1.0, rtol=1e-15)
 
 
+@pytest.mark.parametrize("traits", [(), TRAITS])
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("degree", range(1, 6))
-def test_regrid_to_a_nested_grid_keeps_the_edge_functions(degree, base):
+def test_regrid_to_a_nested_grid_keeps_the_edge_functions(degree, base, traits):
     rng = np.random.default_rng(4)
-    layer = draw_layer(rng, base, degree=degree)
+    layer = draw_layer(rng, base, degree=degree, traits=traits)
     x = rng.uniform(-1.5, 1.5, size=(60, 3))
     before = layer.edge_values(x)
     ends = layer.grid.breakpoints
@@ -68,7 +111,8 @@ def test_regrid_to_a_nested_grid_keeps_the_edge_functions(degree, base):
     finer = SplineGrid(np.sort(np.concatenate([ends, middles], axis=1)), degree)
     layer.regrid(finer)
     assert layer.grid is finer
-    assert layer.coef.shape == (3, finer.n_splines + (base != "zero"), 2)
+    assert layer.coef.shape == (3, finer.n_splines + (base != "zero"), layer.n_subnodes)
+    assert not layer.coef.transpose(0, 2, 1)[~layer.splined].any()
     assert_close(layer.edge_values(x), before, 1e-12)
 
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from networks import (
     LOSSES,
+    TRAITS,
     altered,
     assert_close,
     central_differences,
     draw_objective,
+    extrapolated_differences,
     penalty_matrix,
     symmetric,
 )
@@ -18,6 +20,7 @@ from skkan._objective import Objective
 
 HIDDEN = [(2,), (2, 2), (2, 1, 2)]
 BASES = list(BASE_FUNCTIONS)
+KINDS = [(), *((trait,) for trait in TRAITS), TRAITS]
 
 # Every pair of loss, degree and depth, and every base function with each of the losses and degrees.
 NETWORKS = [
@@ -26,12 +29,18 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "degree", "hidden", "base"), NETWORKS)
-def test_gradient_agrees_with_differences(loss, degree, hidden, base):
+@pytest.mark.parametrize(
+    ("loss", "degree", "hidden", "base", "traits"),
+    [(*network, ()) for network in NETWORKS]
+    + [(*network, traits) for network, traits in zip(NETWORKS, cycle(KINDS[1:]), strict=False)],
+)
+def test_gradient_agrees_with_differences(loss, degree, hidden, base, traits):
     rng = np.random.default_rng(0)
-    objective, parameters = draw_objective(rng, loss, hidden, degree=degree, base=base, n_samples=8)
+    objective, parameters = draw_objective(
+        rng, loss, hidden, degree=degree, base=base, n_samples=8, traits=traits
+    )
     value, gradient = objective.value_and_gradient(parameters)
-    expected = central_differences(objective.value, parameters, step=1e-6)
+    expected = extrapolated_differences(objective.value, parameters, step=1e-6)
     assert value == pytest.approx(objective.value(parameters), rel=1e-13)
     assert_close(gradient, expected, 1e-6)
 
@@ -55,10 +64,13 @@ def test_samples_of_weight_zero_count_for_nothing(loss, hidden):
     assert_close(masked.value_and_gradient(parameters)[1], expected, 1e-6)
 
 
+@pytest.mark.parametrize("traits", KINDS)
 @pytest.mark.parametrize("hidden", [(), *HIDDEN])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_gauss_newton_matrix_is_the_jacobian_times_its_transpose(loss, hidden):
-    objective, parameters = draw_objective(np.random.default_rng(2), loss, hidden, base="silu")
+def test_gauss_newton_matrix_is_the_jacobian_times_its_transpose(loss, hidden, traits):
+    objective, parameters = draw_objective(
+        np.random.default_rng(2), loss, hidden, base="silu", traits=traits
+    )
     network, data = objective.network, objective.data
     network.set_parameters(parameters)
     trace = network.trace(data.inputs)
@@ -71,11 +83,12 @@ def test_gauss_newton_matrix_is_the_jacobian_times_its_transpose(loss, hidden):
     assert_close(gradient, expected_gradient, 1e-12)
 
 
+@pytest.mark.parametrize("traits", KINDS)
 @pytest.mark.parametrize("hidden", [(), *HIDDEN])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_gauss_newton_product_is_that_of_the_matrix(loss, hidden):
+def test_gauss_newton_product_is_that_of_the_matrix(loss, hidden, traits):
     rng = np.random.default_rng(11)
-    objective, parameters = draw_objective(rng, loss, hidden, base="silu")
+    objective, parameters = draw_objective(rng, loss, hidden, base="silu", traits=traits)
     expected = objective.normal_equations(parameters)
     matrix = symmetric(expected[2]) + penalty_matrix(objective.penalty, objective.network)
     value, gradient, product = objective.gauss_newton(parameters)
@@ -96,10 +109,13 @@ def test_gauss_newton_matrix_of_an_additive_model_is_the_hessian(loss):
     assert_close(matrix, expected, 1e-8)
 
 
+@pytest.mark.parametrize("traits", KINDS)
 @pytest.mark.parametrize("hidden", [(), *HIDDEN])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_node_curvatures_are_the_diagonal_blocks(loss, hidden):
-    objective, parameters = draw_objective(np.random.default_rng(4), loss, hidden, base="silu")
+def test_node_curvatures_are_the_diagonal_blocks(loss, hidden, traits):
+    objective, parameters = draw_objective(
+        np.random.default_rng(4), loss, hidden, base="silu", traits=traits
+    )
     matrix = symmetric(objective.normal_equations(parameters)[2])
     indices = objective.network.split(np.arange(len(parameters)))
     for blocks, index in zip(objective.node_curvatures(parameters), indices, strict=True):
@@ -107,6 +123,8 @@ def test_node_curvatures_are_the_diagonal_blocks(loss, hidden):
         for node, block in enumerate(blocks):
             own = index[:, :, node].ravel()
             assert_close(block, matrix[np.ix_(own, own)], 1e-12)
+    diagonal = objective.curvatures(parameters)[1]
+    assert_close(diagonal, matrix.diagonal()[objective.network.n_coefficients :], 1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -171,3 +189,30 @@ def test_the_network_given_is_left_alone():
 def test_steps_beyond_all_numbers_have_a_value_that_is_not_finite():
     objective, parameters = draw_objective(np.random.default_rng(10), "squared", (2,))
     assert not np.isfinite(objective.value(1e200 * parameters))
+
+
+def test_edges_that_are_no_splines_have_no_part_in_the_equations():
+    rng = np.random.default_rng(12)
+    plain, _ = draw_objective(rng, "multinomial", (3,), base="silu")
+    masks = [rng.uniform(size=layer.active.shape) < 0.6 for layer in plain.network.layers]
+    network = plain.network.masked(masks)
+    # The penalty is that of the plain network.
+    objective = Objective(network, plain.data, plain.loss, plain.penalty)
+    parameters = rng.normal(size=network.n_parameters)
+    cleared = np.concatenate(
+        [
+            np.where(mask[:, None, :], coef, 0.0).ravel()
+            for mask, coef in zip(masks, network.split(parameters), strict=True)
+        ]
+    )
+    unused = cleared == 0.0
+    value, gradient, matrix = objective.normal_equations(parameters)
+    matrix = symmetric(matrix) + penalty_matrix(objective.penalty, network)
+    assert objective.value(cleared) == objective.value(parameters) == pytest.approx(value)
+    for part in (gradient, matrix, objective.gauss_newton(parameters)[1]):
+        assert not part[unused].any()
+    assert not matrix[:, unused].any()
+    for block, layer in zip(objective.penalty.node_blocks(), network.layers, strict=True):
+        rows = np.repeat(~layer.splined, layer.n_features, axis=0).T
+        assert not block[rows].any()
+        assert not block.transpose(0, 2, 1)[rows].any()

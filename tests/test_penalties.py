@@ -264,3 +264,51 @@ def test_first_weights_are_those_asked_for():
     for own, layer in zip(Penalty(network, 0.5, 0.25).layers, network.layers, strict=True):
         np.testing.assert_array_equal(own.weights["rough"], np.full((layer.n_in, layer.n_out), 0.5))
         np.testing.assert_array_equal(own.weights["line"], np.full((layer.n_in, layer.n_out), 0.25))
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_edges_that_are_no_splines_cost_nothing_and_do_not_bias_the_others(softmax):
+    rng = np.random.default_rng(8)
+    network, _, _ = draw("zero", shape=(4, 3), seed=8)
+    mask = np.array([[1, 0, 1], [0, 1, 1], [1, 0, 1], [0, 0, 1]], dtype=bool)
+    network = network.masked([mask])
+    penalty = Penalty(network, 1e-3, 1e-3, softmax)
+    shifts = rng.normal(size=3)
+    if softmax:
+        shifts -= (mask.sum(axis=0) @ shifts) / mask.sum()
+    layer = network.layers[0]
+    coef = np.where(mask[:, None, :], np.broadcast_to(shifts, layer.coef.shape), 0.0)
+    value, gradient = penalty.value_and_gradient(network, coef.ravel())
+    assert value == pytest.approx(0.0, abs=1e-15)
+    assert_close(gradient + 1.0, np.ones(layer.coef.size), 1e-14)
+    parameters = rng.normal(size=layer.coef.size)
+    value, gradient = penalty.value_and_gradient(network, parameters)
+    matrix = penalty_matrix(penalty, network)
+    assert value == pytest.approx(0.5 * parameters @ matrix @ parameters, rel=1e-12)
+    assert_close(gradient, matrix @ parameters, 1e-12)
+    unused = np.broadcast_to(~mask[:, None, :], layer.coef.shape).ravel()
+    assert not gradient[unused].any()
+    assert not matrix[unused].any()
+    assert not matrix[:, unused].any()
+
+
+def test_masks_go_with_the_inputs():
+    rng = np.random.default_rng(9)
+    network, _, _ = draw(shape=(4, 3, 2))
+    network = network.masked(
+        [rng.uniform(size=layer.active.shape) < 0.6 for layer in network.layers]
+    )
+    penalty = Penalty(network, 1e-3, 1e-2)
+    order = np.array([2, 0, 3, 1])
+    permuted = network.with_inputs(order)
+    value, _ = penalty.with_inputs(order).value_and_gradient(permuted, permuted.get_parameters())
+    expected = penalty.value_and_gradient(network, network.get_parameters())[0]
+    assert value == pytest.approx(expected, rel=1e-13)
+
+
+def test_an_output_without_splines_leaves_the_others_their_constants():
+    """Under a softmax a constant of all outputs is then no longer free."""
+    network, _, _ = draw("zero", shape=(2, 2))
+    penalty = Penalty(network.masked([np.array([[1, 0], [1, 0]])]), 1.0, 1.0, softmax=True)
+    value, _ = penalty.value_and_gradient(network, np.ones(network.n_parameters))
+    assert value == pytest.approx(0.0, abs=1e-12)

@@ -205,7 +205,7 @@ def test_alpha_is_the_weight_of_the_second_derivative():
     def second_derivative(u):
         h = 1e-3
         points = np.array([[u - h], [u], [u + h]])
-        return np.diff(layer.outputs(layer.features(points))[:, 0], 2)[0] / h**2
+        return np.diff(layer.outputs(points)[:, 0], 2)[0] / h**2
 
     reach = layer.grid.breakpoints[0, -1]
     bend = quad(lambda u: second_derivative(u) ** 2, -reach, reach, limit=200, epsabs=1e-4)[0]

@@ -3,7 +3,7 @@
 B-spline coefficients are badly conditioned as parameters. For the coefficients ``c`` of all edges
 that lead to one node take the Gauss-Newton block ``A`` of the objective, with ``A = L L'``, and let
 the optimiser see ``z = L' c``: at the start the objective is then as round as a change of variables
-within nodes can make it.
+within nodes can make it. Parameters of symbolic edges are scaled one by one.
 
 References
 ----------
@@ -38,28 +38,38 @@ class Whitening:
         self._network = objective.network
         self._factors: list[FloatArray] = []
         self._inverses: list[FloatArray] = []
-        losses = objective.node_curvatures(parameters)
+        losses, diagonal = objective.curvatures(parameters)
+        lowest = RELATIVE_RIDGE * diagonal.max(initial=0.0)
+        self._roots = np.sqrt(np.maximum(diagonal, lowest if lowest > 0.0 else 1.0))
         for loss, penalty in zip(losses, objective.penalty.node_blocks(), strict=True):
             matrix = loss + penalty
-            diagonal = np.arange(matrix.shape[1])
-            mean = matrix[:, diagonal, diagonal].mean(axis=1)
-            mean = np.maximum(mean, RELATIVE_RIDGE * mean.max())
-            matrix[:, diagonal, diagonal] += RELATIVE_RIDGE * mean[:, None]
+            size = np.arange(matrix.shape[1])
+            mean = matrix[:, size, size].mean(axis=1)
+            # A layer without splines has no scale of its own.
+            largest = float(mean.max()) or 1.0
+            mean = np.maximum(mean, RELATIVE_RIDGE * largest)
+            matrix[:, size, size] += RELATIVE_RIDGE * mean[:, None]
             factor: FloatArray = np.linalg.cholesky(matrix)
             self._factors.append(factor)
             self._inverses.append(np.linalg.inv(factor))
 
     def whiten(self, parameters: FloatArray) -> FloatArray:
         """Return ``z`` of `parameters`."""
-        return self._network.by_node([f.transpose(0, 2, 1) for f in self._factors], parameters)
+        z = self._network.by_node([f.transpose(0, 2, 1) for f in self._factors], parameters)
+        z[self._network.n_coefficients :] *= self._roots
+        return z
 
     def colour(self, z: FloatArray) -> FloatArray:
         """Return the parameters of `z`."""
-        return self._network.by_node([f.transpose(0, 2, 1) for f in self._inverses], z)
+        parameters = self._network.by_node([f.transpose(0, 2, 1) for f in self._inverses], z)
+        parameters[self._network.n_coefficients :] /= self._roots
+        return parameters
 
     def pull_gradient(self, gradient: FloatArray) -> FloatArray:
         """Return the gradient with respect to ``z`` of one with respect to the parameters."""
-        return self._network.by_node(self._inverses, gradient)
+        pulled = self._network.by_node(self._inverses, gradient)
+        pulled[self._network.n_coefficients :] /= self._roots
+        return pulled
 
 
 def minimize_lbfgs(
@@ -86,16 +96,28 @@ def minimize_lbfgs(
     """
     whitening = Whitening(objective, parameters)
     history: list[float] = []
-    latest = np.inf
+    start = whitening.whiten(parameters)
+    reached = np.inf, start
+    latest, highest = np.inf, -np.inf
     converged = stopped = False
 
     def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal highest, reached
         with np.errstate(over="ignore", invalid="ignore"):
             value, gradient = objective.value_and_gradient(whitening.colour(z))
-        return value, whitening.pull_gradient(gradient)
+            gradient = whitening.pull_gradient(gradient)
+        if np.isfinite(value) and np.all(np.isfinite(gradient)):
+            if not np.isfinite(highest):
+                reached = value, z.copy()
+            highest = max(highest, value)
+        elif np.isfinite(highest):
+            # SciPy's line search gives up at a number that is not finite, but steps back from a
+            # high plateau.
+            return 10.0 * highest, np.zeros_like(z)
+        return value, gradient
 
     def after_iteration(intermediate_result):  # type: ignore[no-untyped-def]
-        nonlocal latest, converged, stopped
+        nonlocal latest, reached, converged, stopped
         value = float(intermediate_result.fun)
         history.append(value)
         if callback is not None:
@@ -103,12 +125,13 @@ def minimize_lbfgs(
         # SciPy's own tolerance is not relative for objectives below 1.
         converged = latest - value <= tol * abs(value)
         latest = value
+        reached = value, intermediate_result.x.copy()
         if stopped or converged:
             raise StopIteration
 
     result = minimize(
         evaluate,
-        whitening.whiten(parameters),
+        start,
         jac=True,
         method="L-BFGS-B",
         callback=after_iteration,
@@ -121,9 +144,11 @@ def minimize_lbfgs(
             "maxls": 30,
         },
     )
+    value, z = float(result.fun), result.x
+    if not value <= reached[0]:
+        # A limit within a line search leaves the value of a trial point.
+        value, z = reached
     # Status 1 is a limit; a line search that finds nothing more has arrived at rounding.
-    limited = result.status == 1 or not np.isfinite(result.fun)
+    limited = result.status == 1 or not np.isfinite(value)
     converged = not stopped and (converged or not limited)
-    return SolverResult(
-        whitening.colour(result.x), float(result.fun), len(history), converged, history
-    )
+    return SolverResult(whitening.colour(z), value, len(history), converged, history)

@@ -67,11 +67,11 @@ class KrylovSystem:
         """Linearise at `parameters`."""
         objective = self._objective
         self.value, self.gradient, self._product = objective.gauss_newton(parameters)
-        losses = objective.node_curvatures(parameters)
+        losses, tail = objective.curvatures(parameters)
         penalties = objective.penalty.node_blocks()
         self._blocks = [a + b for a, b in zip(losses, penalties, strict=True)]
         diagonals = [np.einsum("jpp->pj", block).ravel() for block in self._blocks]
-        diagonal = np.concatenate(diagonals)
+        diagonal = np.concatenate([*diagonals, tail])
         self.scale = np.maximum(diagonal, 1e-14 * diagonal.max())
 
     def _preconditioner(self, damping: float) -> Callable[[FloatArray], FloatArray] | None:
@@ -86,9 +86,16 @@ class KrylovSystem:
             except np.linalg.LinAlgError:
                 return None
             inverses.append(np.linalg.inv(factor))
-        return lambda v: network.by_node(
-            [inverse.transpose(0, 2, 1) for inverse in inverses], network.by_node(inverses, v)
-        )
+        n_coefficients = network.n_coefficients
+        tail = (1.0 + damping) * self.scale[n_coefficients:]
+
+        def apply(v: FloatArray) -> FloatArray:
+            transposed = [inverse.transpose(0, 2, 1) for inverse in inverses]
+            solved = network.by_node(transposed, network.by_node(inverses, v))
+            solved[n_coefficients:] /= tail
+            return solved
+
+        return apply
 
     def step(self, damping: float) -> FloatArray | None:
         """Solve the damped system roughly; None where it is not positive definite."""

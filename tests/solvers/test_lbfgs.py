@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from networks import (
     LOSSES,
+    TRAITS,
     altered,
     assert_close,
     central_differences,
@@ -13,19 +14,23 @@ from skkan._penalties import Penalty
 from skkan.solvers._lbfgs import Whitening, minimize_lbfgs
 
 
+@pytest.mark.parametrize("traits", [(), TRAITS])
 @pytest.mark.parametrize("hidden", [(), (3,), (2, 2)])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_colouring_undoes_whitening(loss, hidden):
-    objective, parameters = draw_objective(np.random.default_rng(0), loss, hidden)
+def test_colouring_undoes_whitening(loss, hidden, traits):
+    objective, parameters = draw_objective(np.random.default_rng(0), loss, hidden, traits=traits)
     whitening = Whitening(objective, parameters)
     other = np.random.default_rng(1).normal(size=parameters.shape)
     assert_close(whitening.colour(whitening.whiten(other)), other, 1e-8)
     assert_close(whitening.whiten(whitening.colour(other)), other, 1e-8)
 
 
+@pytest.mark.parametrize("traits", [(), TRAITS])
 @pytest.mark.parametrize("hidden", [(), (3,), (2, 2)])
-def test_pulled_gradient_is_the_gradient_by_the_whitened_parameters(hidden):
-    objective, parameters = draw_objective(np.random.default_rng(2), "two squared", hidden)
+def test_pulled_gradient_is_the_gradient_by_the_whitened_parameters(hidden, traits):
+    objective, parameters = draw_objective(
+        np.random.default_rng(2), "two squared", hidden, traits=traits
+    )
     whitening = Whitening(objective, parameters)
     z = whitening.whiten(parameters)
     _, gradient = objective.value_and_gradient(parameters)
@@ -78,3 +83,14 @@ def test_ill_conditioned_additive_problem_takes_a_few_iterations(weight):
     objective = altered(objective, Penalty(objective.network, weight, weight))
     found = minimize_lbfgs(objective, start, 6, 1e-12)
     assert found.value == pytest.approx(objective.value(linear_minimum(objective)), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_coefficients_of_edges_that_are_no_splines_stay_zero(loss):
+    rng = np.random.default_rng(8)
+    objective, start = draw_objective(rng, loss, (3,), n_samples=60, base="silu", traits=TRAITS)
+    found = minimize_lbfgs(objective, start, 20, 1e-9)
+    assert found.value < 0.9 * objective.value(start)
+    layers = objective.network.layers
+    for layer, coef in zip(layers, objective.network.split(found.parameters), strict=True):
+        assert not coef.transpose(0, 2, 1)[~layer.splined].any()

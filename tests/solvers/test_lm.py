@@ -1,6 +1,14 @@
 import numpy as np
 import pytest
-from networks import LOSSES, altered, assert_close, draw_network, draw_objective, linear_minimum
+from networks import (
+    LOSSES,
+    TRAITS,
+    altered,
+    assert_close,
+    draw_network,
+    draw_objective,
+    linear_minimum,
+)
 
 from skkan._data import TrainingData
 from skkan._losses import SquaredLoss
@@ -130,10 +138,30 @@ def test_conjugate_gradients_reach_the_minimum_of_the_dense_solver(monkeypatch, 
     assert_close(krylov.parameters, dense.parameters, 1e-3)
 
 
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_coefficients_of_edges_that_are_no_splines_stay_zero(monkeypatch, loss, dense):
+    rng = np.random.default_rng(14)
+    objective, start = draw_objective(rng, loss, (3,), n_samples=60, base="silu", traits=TRAITS)
+    if not dense:
+        monkeypatch.setattr(_lm, "DENSE_MAX_PARAMETERS", 0)
+    found = minimize_lm(objective, start, 20, 1e-9)
+    assert found.value < 0.9 * objective.value(start)
+    moved = 0
+    layers = objective.network.layers
+    for layer, coef in zip(layers, objective.network.split(found.parameters), strict=True):
+        assert not coef.transpose(0, 2, 1)[~layer.splined].any()
+        moved += np.count_nonzero(~layer.splined)
+    assert moved > 0
+
+
+@pytest.mark.parametrize("traits", [(), TRAITS])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("hidden", [(), (2,), (2, 2)])
-def test_systems_agree(monkeypatch, hidden, loss):
-    objective, start = draw_objective(np.random.default_rng(13), loss, hidden, n_samples=60)
+def test_systems_agree(monkeypatch, hidden, loss, traits):
+    objective, start = draw_objective(
+        np.random.default_rng(13), loss, hidden, n_samples=60, traits=traits
+    )
     monkeypatch.setattr(_lm, "CG_TOLERANCE", 1e-10)
     monkeypatch.setattr(_lm, "CG_MAX_ITER", 1000)
     dense, krylov = DenseSystem(objective), KrylovSystem(objective)
@@ -143,4 +171,6 @@ def test_systems_agree(monkeypatch, hidden, loss):
     assert_close(krylov.gradient, dense.gradient, 1e-12)
     assert_close(np.sort(krylov.scale), np.sort(dense.scale), 1e-12)
     for damping in (1e-3, 1.0, 1e3):
-        assert_close(krylov.step(damping), dense.step(damping), 1e-6)
+        # Parameters of symbolic edges can be next to redundant.
+        tolerance = 1e-4 if traits else 1e-6
+        assert_close(krylov.step(damping), dense.step(damping), tolerance)
