@@ -4,8 +4,9 @@ pykan follows its own recipe: L-BFGS, and for the long run grids from coarse to 
 its best case: of all its steps the one with the smallest test error counts, and neither finding
 that step nor checkpoints are timed. (Its speed mode switches off what a fit without penalty
 switches off anyway.) skkan is fitted with the settings of ``accuracy.py``, and the shortest
-schedule of grids that reaches pykan's best test error is timed. Run from the checkout, with the
-extra ``peers`` installed:
+schedule of grids that reaches pykan's best test error is timed. Times are processor times, on
+which other work of the machine has little influence; with several threads they are sums over
+these. Run from the checkout, with the extra ``peers`` installed:
 
     python benchmarks/peers.py --csv peers.csv
     python benchmarks/peers.py --names I.9.18 --seeds 1 --runs short --dtypes float64
@@ -68,16 +69,16 @@ def fit_pykan(
     errors: list[float] = []
     times: list[float] = []
     testing = 0.0
-    start = time.perf_counter()
+    start = time.process_time()
 
     def test_error() -> torch.Tensor:
         nonlocal testing
-        begin = time.perf_counter()
+        begin = time.process_time()
         times.append(begin - start - testing)
         with torch.no_grad():
             out = model(X_test)[:, 0].numpy().astype(np.float64)
         errors.append(root_mean_square(out - test[1]))
-        testing += time.perf_counter() - begin
+        testing += time.process_time() - begin
         return torch.tensor(errors[-1])
 
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -105,9 +106,9 @@ def fit_skkan(
     model = KANRegressor(
         shape[1:-1], grid_size=grid_sizes, n_restarts=N_RESTARTS, tol=1e-8, random_state=seed
     )
-    start = time.perf_counter()
+    start = time.process_time()
     model.fit(*train)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return root_mean_square(model.predict(test[0]) - test[1]), seconds
 
 
