@@ -304,11 +304,12 @@ class Penalty:
             Of a node's constant.
         """
         log_det = 0.0
-        for own, block in zip(self.layers[:-1], blocks[:-1], strict=True):
-            n_in, n_out = own.weights["line"].shape
-            direction = np.tile(own.constant, n_in)
-            block[...] += precision * direction[:, None] * direction
-            log_det += n_out * float(np.log(precision * direction @ direction))
+        for own, block, mask in zip(self.layers[:-1], blocks[:-1], self.masks[:-1], strict=True):
+            splined = np.ones_like(own.weights["line"]) if mask is None else mask.astype(float)
+            directions = np.kron(splined.T, own.constant)
+            block[...] += precision * directions[:, :, None] * directions[:, None, :]
+            lengths = (directions**2).sum(axis=1)
+            log_det += float(np.log(precision * lengths[lengths > 0.0]).sum())
         return log_det
 
     def node_blocks(self) -> list[FloatArray]:

@@ -22,11 +22,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, lapack
 
 from skkan._network import Network
 from skkan._objective import Objective
-from skkan._penalties import Penalty
+from skkan._penalties import TINY, Penalty
 from skkan._typing import FloatArray
 
 LOWEST_NOISE = 1e-32
@@ -82,8 +83,14 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     objective.penalty.add_hessian(objective.network, matrix)
     blocks = node_views(objective.network, matrix)
     log_det = -objective.penalty.add_shift_priors(blocks, _shift_precision(objective, parameters))
+    live = _live(objective.network)
+    if not live.all():
+        # What is no spline coefficient has nothing to be smoothed; it is taken as given.
+        loss_matrix = loss_matrix * np.outer(live, live)
+        matrix = matrix[np.ix_(live, live)]
     inverse, part = _inverse(matrix)
     log_det += part
+    inverse = _spread(inverse, live)
     covariances: list[FloatArray] = []
     start = 0
     for layer in objective.network.layers:
@@ -109,13 +116,35 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
         n_in, m, n_out = layer.coef.shape
         covariance = np.empty((n_in, n_out, m, m))
         for node in range(n_out):
-            inverse, part = _inverse(loss[node] + penalty[node])
+            live = np.repeat(layer.splined[:, node], m)
+            if not live.any():
+                covariance[:, node] = 0.0
+                continue
+            inverse, part = _inverse((loss[node] + penalty[node])[np.ix_(live, live)])
+            inverse = _spread(inverse, live)
             log_det += part
             dof += float((inverse * loss[node]).sum())
             by_edge = inverse.reshape(n_in, m, n_in, m)
             covariance[:, node] = np.einsum("imin->imn", by_edge)
         covariances.append(covariance)
     return Posterior(covariances, log_det, dof)
+
+
+def _live(network: Network) -> NDArray[np.bool_]:
+    """Return which parameters are coefficients of an edge that is a spline."""
+    live = np.zeros(network.n_parameters, dtype=bool)
+    parts = [np.broadcast_to(one.splined[:, None, :], one.coef.shape) for one in network.layers]
+    live[: network.n_coefficients] = np.concatenate([part.ravel() for part in parts])
+    return live
+
+
+def _spread(matrix: FloatArray, live: NDArray[np.bool_]) -> FloatArray:
+    """Put zeros in the rows and columns of `matrix` that are not `live`."""
+    if live.all():
+        return matrix
+    whole = np.zeros((len(live), len(live)))
+    whole[np.ix_(live, live)] = matrix
+    return whole
 
 
 def _shift_precision(objective: Objective, parameters: FloatArray) -> float:
@@ -136,7 +165,7 @@ def node_views(network: Network, matrix: FloatArray) -> list[FloatArray]:
     for layer in network.layers:
         stop = start + layer.coef.size
         block = matrix[start:stop, start:stop]
-        rows, n_out = layer.n_in * layer.n_features, layer.n_out
+        rows, n_out = layer.n_in * layer.n_features, layer.n_subnodes
         view = np.lib.stride_tricks.as_strided(
             block,
             (n_out, rows, rows),
@@ -195,31 +224,36 @@ def update_smoothing(
     energy_sum, prior_log_det, rank_sum = 0.0, 0.0, 0
     by_edge: list[dict[str, FloatArray]] = []
     by_layer: list[dict[str, FloatArray]] = []
-    layers = zip(penalty.layers, network.split(parameters), posterior.covariances, strict=True)
-    for own, coef, covariance in layers:
-        energies = own.energies(coef)
+    coefs, covariances = network.split(parameters), posterior.covariances
+    parts = zip(network.layers, penalty.layers, coefs, covariances, strict=True)
+    for layer, own, coef, covariance in parts:
+        energies, splined = own.energies(coef), layer.splined
         by_edge.append({})
         by_layer.append({})
         for name, form in own.forms.items():
             rank, weight, energy = own.ranks[name], own.weights[name], energies[name]
             trace = np.einsum("ijmn,imn->ij", covariance, form)
-            gamma = np.clip(rank - weight * trace, 1e-6, None)
-            energy_sum += float((weight * energy).sum())
-            prior_log_det += rank * float(np.log(weight).sum())
-            prior_log_det += weight.shape[1] * float(own.log_dets[name].sum())
-            rank_sum += rank * weight.size
-            best = noise / n * gamma / np.maximum(energy, 1e-300)
-            by_edge[-1][name] = penalty.bounded(name, best)
-            common = noise / n * gamma.sum() / max(float(energy.sum()), 1e-300)
-            by_layer[-1][name] = penalty.bounded(name, np.full_like(weight, common))
+            gamma = np.where(splined, np.clip(rank - weight * trace, 1e-6, None), 0.0)
+            energy_sum += float((weight * energy)[splined].sum())
+            prior_log_det += rank * float(np.log(weight[splined]).sum())
+            prior_log_det += float(splined.sum(axis=1) @ own.log_dets[name])
+            rank_sum += rank * int(splined.sum())
+            best = noise / n * gamma / np.maximum(energy, TINY)
+            common = noise / n * gamma.sum() / max(float(energy.sum()), TINY)
+            for found, value in ((by_edge, best), (by_layer, np.full_like(weight, common))):
+                found[-1][name] = np.where(splined, penalty.bounded(name, value), weight)
     # The prior of the constants, which cancels the same part of the posterior.
     per_feature = penalty.gauge_weight / network.layers[0].grid.n_splines
-    n_shifts = sum(layer.n_out for layer in network.layers[:-1])
-    prior_log_det += (len(parameters) - rank_sum - n_shifts) * np.log(per_feature)
+    n_shifts = sum(int(layer.splined.any(axis=0).sum()) for layer in network.layers[:-1])
+    n_live = np.count_nonzero(_live(network))
+    prior_log_det += (n_live - rank_sum - n_shifts) * np.log(per_feature)
     log_evidence = 0.5 * (prior_log_det - posterior.log_det)
-    log_evidence -= (loss_value + 0.5 * energy_sum) * n / noise
+    # Of all noise levels the most likely one, lest the evidence be distorted far from the optimum.
+    level = 1.0
     if objective.loss.has_noise_level:
-        log_evidence -= 0.5 * size * np.log(noise)
+        level = max((2.0 * loss_value + energy_sum) * n / size, LOWEST_NOISE)
+        log_evidence -= 0.5 * size * np.log(level)
+    log_evidence -= (loss_value + 0.5 * energy_sum) * n / level
     return Smoothing(
         noise,
         posterior.dof,
