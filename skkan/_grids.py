@@ -85,6 +85,14 @@ def subdivided(ends: FloatArray, grid_size: int) -> FloatArray:
     return np.array(rows).reshape(len(ends), grid_size + 1)
 
 
+def stretched(ends: FloatArray, length: float) -> FloatArray:
+    """Return breakpoints whose outermost intervals are longer by `length`."""
+    moved = ends.copy()
+    moved[:, 0] -= length
+    moved[:, -1] += length
+    return moved
+
+
 def refined(network: Network, grid_size: int) -> Network:
     """Return the same network on grids of `grid_size` intervals with the same ends.
 
@@ -116,6 +124,8 @@ def follow_hidden_nodes(
     weight: FloatArray,
     grid_size: int,
     quantile_share: float,
+    stretch: float = 0.0,
+    fresh: bool = False,
 ) -> list[FloatArray]:
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
@@ -136,6 +146,10 @@ def follow_hidden_nodes(
         Number of intervals of the new grids.
     quantile_share : float
         As for :func:`breakpoints`.
+    stretch : float, default=0.0
+        By how much the outermost intervals are longer than they would be.
+    fresh : bool, default=False
+        Whether to lay every grid anew.
 
     Returns
     -------
@@ -149,7 +163,7 @@ def follow_hidden_nodes(
         low, high = out.min(axis=0), out.max(axis=0)
         old = following.grid
         fills = high - low >= FULL_ENOUGH * (old.high - old.low)
-        stays = fills & (low >= old.low) & (high <= old.high)
+        stays = fills & (low >= old.low) & (high <= old.high) & (not fresh)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(middle))), half, 1.0)
         arity = np.array(layer.arities)
@@ -166,7 +180,9 @@ def follow_hidden_nodes(
         limit = 1.0 + HIDDEN_MARGIN
         ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
         ends += centre[:, None]
-        ends[stays] = subdivided(old.breakpoints[stays], grid_size)
+        inner = stretched(old.breakpoints[stays], -stretch)
+        ends[stays] = subdivided(inner, grid_size)
+        ends = stretched(ends, stretch)
         following.regrid(SplineGrid(ends, old.degree))
         shrink.append(divisor)
     shrink.append(np.ones(network.layers[-1].n_subnodes))

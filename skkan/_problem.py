@@ -7,12 +7,13 @@ from skkan._grids import follow_hidden_nodes
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
-from skkan._penalties import Penalty
+from skkan._penalties import BENDING, Penalty
 from skkan._settings import SOLVERS, Settings, SolverPlan, State
 from skkan._typing import FloatArray
 
 START_WEIGHT = 1e-3
 FIXED_LINE_SHARE = 1e-3
+ROOM = 0.15
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
 # on classes that can be separated, nothing else keeps the log-odds from growing without bound.
 LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
@@ -76,15 +77,24 @@ class Problem:
             layer.weights["line"][:] = alpha
         return penalty
 
-    def follow(self, network: Network, grid_size: int) -> list[FloatArray]:
-        """Lay the hidden grids of `network` over the data, in place."""
-        data, share = self.data, self.settings.quantile_share
-        return follow_hidden_nodes(network, data.inputs, data.weight, grid_size, share)
+    def follow(
+        self, network: Network, grid_size: int, order: int = BENDING, fresh: bool = False
+    ) -> list[FloatArray]:
+        """Lay the hidden grids of `network` over the data, in place.
 
-    def followed(self, state: State, grid_size: int) -> State:
+        A roughness of higher order lets a polynomial go on where there are no samples, and the
+        grids leave more room for it.
+        """
+        data, share = self.data, self.settings.quantile_share
+        stretch = ROOM if order > BENDING else 0.0
+        return follow_hidden_nodes(
+            network, data.inputs, data.weight, grid_size, share, stretch, fresh
+        )
+
+    def followed(self, state: State, grid_size: int, fresh: bool = False) -> State:
         """Return the state with hidden grids that fit the data, and penalty weights for them."""
         network = state.network.copy()
-        shrink = self.follow(network, grid_size)
+        shrink = self.follow(network, grid_size, state.penalty.order, fresh)
         if self.settings.alpha is not None:
             return State(network, self.first_penalty(network))
         return State(network, state.penalty.carried_to(network, shrink))

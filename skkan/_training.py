@@ -167,7 +167,7 @@ class Trainer:
                 self.best = runners[0]
                 started = np.isfinite(self.best.loss)
                 if started and phase.step(self.best.loss, lambda: self.best.network):
-                    raise _Stopped
+                    break
         return runners
 
     def _train_on_grid(self, start: State, grid_size: int, search: bool) -> bool:
@@ -285,6 +285,7 @@ class Trainer:
         if state.penalty.order == highest or noise > LITTLE_NOISE or self._spent():
             return state
         stiff = State(state.network, state.penalty.of_order(state.network, highest))
+        stiff = self.problem.followed(stiff, state.network.grid_size, fresh=True)
         stiff = self._with_evidence(stiff, features, phase)
         self._keep(stiff)
         stiff = self._climb(stiff, features, phase, "by_edge", PATIENCE_BY_EDGE, 0.0)
@@ -418,8 +419,9 @@ class Trainer:
         """Take over the additive model, written as a network of the shape that was asked for."""
         shape = self.settings.shape
         network = embedded(rival.best.network, shape)
-        shrink = self.problem.follow(network, network.grid_size)
-        penalty = self.problem.first_penalty(network)
+        order = rival.best.penalty.order
+        shrink = self.problem.follow(network, network.grid_size, order)
+        penalty = self.problem.first_penalty(network).of_order(network, order)
         for name, weight in rival.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
         self.best = State(network, penalty, loss=rival.best.loss)
