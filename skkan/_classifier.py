@@ -249,12 +249,27 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         UserWarning
             If a keyboard interrupt has ended the training.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        go_on: bool = False,
+    ) -> Self:
         with self._all_or_nothing():
-            inputs, labels = self._validated(X, y)
+            inputs, labels = self._validated(X, y, reset=not go_on)
             check_classification_targets(labels)
             weight = self._validated_weights(sample_weight, inputs)
-            self.classes_, codes = np.unique(labels, return_inverse=True)
-            counts = np.bincount(codes, weights=weight).astype(np.float64)
+            classes, codes = np.unique(labels, return_inverse=True)
+            if go_on:
+                codes = self._known(classes)[codes]
+            else:
+                self.classes_ = classes
+            counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
+            counts = counts.astype(np.float64)
             if np.count_nonzero(counts) < 2:
                 raise ValueError(
                     "KANClassifier needs samples of at least two classes, but y has only one "
@@ -273,9 +288,21 @@ class KANClassifier(ClassifierMixin, BaseKAN):
                 progress,
                 standardise=False,
                 labels=codes,
+                go_on=go_on,
             )
             progress.close(self.network_)
         return self
+
+    def _known(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the places of `labels` among the classes of the fitted network."""
+        unknown = labels[~np.isin(labels, self.classes_)]
+        if len(unknown):
+            raise ValueError(
+                f"refit goes on with the classes {self.classes_.tolist()!r}, but y has "
+                f"{unknown[0].item()!r}. Call fit to start anew."
+            )
+        places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
+        return places
 
     def _class_weights(self, y: NDArray[Any], counts: FloatArray) -> FloatArray:
         """Return the factor of every class; "balanced" counts weighted samples."""

@@ -189,11 +189,29 @@ class KANRegressor(RegressorMixin, BaseKAN):
         UserWarning
             If a keyboard interrupt has ended the training.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        go_on: bool = False,
+    ) -> Self:
         with self._all_or_nothing():
-            inputs, targets = self._validated(X, y, multi_output=True, y_numeric=True)
+            inputs, targets = self._validated(
+                X, y, multi_output=True, y_numeric=True, reset=not go_on
+            )
             weight = self._validated_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             self._single_target = targets.ndim == 1
+            n_targets = 1 if targets.ndim == 1 else targets.shape[1]
+            if go_on and n_targets != self.n_outputs_:
+                raise ValueError(
+                    f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
+                    f"{n_targets} targets. Call fit to start anew."
+                )
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
                 inputs,
@@ -202,6 +220,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
                 SquaredLoss(),
                 progress,
                 standardise=True,
+                go_on=go_on,
             )
             progress.close(self.network_)
         return self
