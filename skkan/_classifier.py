@@ -268,8 +268,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
                 codes = self._known(classes)[codes]
             else:
                 self.classes_ = classes
-            counts = np.bincount(codes, weights=weight, minlength=len(self.classes_))
-            counts = counts.astype(np.float64)
+            counts = np.bincount(codes, weight, len(self.classes_)).astype(np.float64)
             if np.count_nonzero(counts) < 2:
                 raise ValueError(
                     "KANClassifier needs samples of at least two classes, but y has only one "

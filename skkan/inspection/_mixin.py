@@ -1,7 +1,7 @@
 """What the estimators offer for looking into a fitted model and for cutting it down."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skkan._network import Network
 from skkan._penalties import Penalty
 from skkan._typing import FloatArray
-from skkan.inspection._interactions import interactions, reaches
+from skkan.inspection._interactions import interactions
 from skkan.inspection._pruning import pruned
 from skkan.inspection._scores import LayerActivity, importances, propagated
 
@@ -24,7 +24,10 @@ class InspectionMixin:
 
     network_: Network
     _penalty: Penalty
+    alpha_: list[FloatArray]
     _activity: list[LayerActivity]
+    _validated: Callable[..., Any]
+    _fit: Callable[..., Self]
 
     @property
     def edge_scores_(self) -> list[FloatArray]:
@@ -56,13 +59,11 @@ class InspectionMixin:
 
     @property
     def active_features_(self) -> NDArray[np.bool_]:
-        """Whether a column can change any output at all, shape (n_features,).
+        """Whether a column has any effect at all, shape (n_features,).
 
         False for columns that were constant in `fit` and for those that have been pruned.
         """
-        check_is_fitted(self)
-        found: NDArray[np.bool_] = reaches(self.network_)[-1].any(axis=1)
-        return found
+        return self.node_scores_[0] > 0.0
 
     def feature_interactions(
         self,
@@ -120,12 +121,7 @@ class InspectionMixin:
                [0. , 0. , 0. ]])
         """
         check_is_fitted(self)
-        if (
-            isinstance(max_samples, bool)
-            or not isinstance(max_samples, Integral)
-            or max_samples < 2
-        ):
-            raise ValueError(f"max_samples must be an integer of at least 2, got {max_samples!r}.")
+        _check_count("max_samples", max_samples)
         inputs = self.network_.scaling.inputs(self._validated(X, reset=False))
         random = check_random_state(random_state)
         inputs = inputs[random.permutation(len(inputs))[:max_samples]]
@@ -299,9 +295,15 @@ class InspectionMixin:
         return self._fit(X, y, sample_weight, go_on=True)
 
 
+def _check_count(name: str, value: Any) -> None:
+    """Raise an error unless `value` is a number of samples that can be compared."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 2:
+        raise ValueError(f"{name} must be an integer of at least 2, got {value!r}.")
+
+
 def _check_threshold(name: str, value: Any) -> None:
     """Raise an error unless `value` is a number that a score can be compared with."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) < np.inf:
         raise ValueError(
             f"{name} must be a finite number of at least 0, got {value!r}. Scores of nodes and "
             "edges are compared with it; that of an output is 1."

@@ -12,9 +12,7 @@ from skkan._layer import Layer
 from skkan._network import Network
 from skkan._penalties import Penalty
 from skkan._splines import SplineGrid
-from skkan._typing import FloatArray
-from skkan.inspection._interactions import reaches
-from skkan.inspection._scores import LayerActivity
+from skkan.inspection._scores import LayerActivity, propagated
 
 Masks = Sequence[NDArray[np.bool_]]
 
@@ -61,9 +59,7 @@ def pruned(
     pruned : Pruned or None
         None if no way from an input to an output is left.
     """
-    layers, kept = _without_edges(network.layers, activities, masks)
-    if not reaches(Network(layers, network.scaling))[-1].any():
-        return None
+    layers, kept, stays = _without_edges(network.layers, activities, masks)
     result = compact(layers)
     other = Network(result.layers, network.scaling)
     new_penalty = Penalty(other, 0.0, 0.0, penalty.softmax, penalty.floors, penalty.order)
@@ -77,18 +73,19 @@ def pruned(
             replace(
                 own,
                 means=own.means[index],
-                magnitudes=np.where(layer.active, own.magnitudes[index], 0.0),
+                magnitudes=np.where(stays[depth][index], own.magnitudes[index], 0.0),
                 spreads=own.spreads[subnodes],
                 shares=own.shares[subnodes],
                 owner=np.repeat(np.arange(layer.n_out), layer.arities),
             )
         )
-    return Pruned(other, new_penalty, new_activities)
+    scores = propagated(new_activities)[1][0]
+    return Pruned(other, new_penalty, new_activities) if scores.any() else None
 
 
 def _without_edges(
     layers: Sequence[Layer], activities: Sequence[LayerActivity], masks: Masks
-) -> tuple[list[Layer], list[NDArray[np.intp]]]:
+) -> tuple[list[Layer], list[NDArray[np.intp]], list[NDArray[np.bool_]]]:
     """Take edges away, and those that leave a node which has become constant by that.
 
     Returns
@@ -98,15 +95,17 @@ def _without_edges(
     kept : list of ndarray of int
         Subnodes of every layer that are left: a factor that has become constant goes into the
         other factors of its product.
+    edges : list of ndarray of bool of shape (n_in, n_subnodes)
+        Edges of the old layers that are left; the new ones may have another for a constant.
     """
-    new, kept = [], []
+    new, kept, edges = [], [], []
     fixed = np.zeros(layers[0].n_in, dtype=bool)
     for number, (old, activity, mask) in enumerate(zip(layers, activities, masks, strict=True)):
         layer = old.copy()
         stays = layer.active & mask & ~fixed[:, None]
         amounts = np.where(layer.active & ~stays, activity.means, 0.0).sum(axis=0)
         layer.set_edges(stays, layer.symbols)
-        idle: NDArray[np.bool_] = ~stays.any(axis=0)
+        idle = ~np.asarray(stays.any(axis=0))
         # What is constant in a hidden layer is handed on by the means of the edges behind it.
         last = number == len(layers) - 1
         layer.add_constants(amounts if last else np.where(idle, 0.0, amounts))
@@ -123,7 +122,8 @@ def _without_edges(
         layer.scale_symbols(factors)
         new.append(layer if used.all() else _with_subnodes(layer, np.flatnonzero(used)))
         kept.append(np.flatnonzero(used))
-    return new, kept
+        edges.append(stays)
+    return new, kept, edges
 
 
 def _with_subnodes(layer: Layer, columns: NDArray[np.intp]) -> Layer:

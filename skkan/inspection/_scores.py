@@ -28,6 +28,8 @@ BLOCK_BYTES = 2**24
 # A node whose edges cancel to less than this share of their magnitudes is constant but for
 # rounding, and says nothing about them.
 CANCELLED = 1e-10
+# The splines of a constant edge sum to it up to this share.
+ROUNDING = 1e-14
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _layer_activity(
     layer: Layer, nodes: FloatArray, weight: FloatArray
 ) -> tuple[LayerActivity, FloatArray]:
     """Return the activity of one layer, and its output nodes."""
-    subnodes = np.empty((len(nodes), layer.n_subnodes))
+    subnodes: FloatArray = np.empty((len(nodes), layer.n_subnodes))
     # Differences from some sample, so that an edge or a node without variation has none at all.
     origin = layer.edge_values(nodes[:1])
     first = np.zeros(origin.shape[1:])
@@ -101,14 +103,17 @@ def _layer_activity(
         second += gap**2 * before * total / (before + total)
         first += gap * total / (before + total)
     offset = origin[0].sum(axis=0)
+    means = origin[0] + first
     magnitudes = np.sqrt(second)
+    magnitudes[magnitudes <= ROUNDING * np.abs(means)] = 0.0
     deviations = subnodes - weight @ subnodes
     spreads = np.sqrt(weight @ deviations**2)
-    spreads[spreads <= CANCELLED * np.sqrt(second.sum(axis=0))] = 0.0
+    together = np.sqrt((magnitudes**2).sum(axis=0))
+    spreads[(spreads <= CANCELLED * together) | (together == 0.0)] = 0.0
     shares = np.where(spreads > 0.0, 1.0, 0.0)
     subnodes += offset
     owner = np.arange(layer.n_subnodes)
-    outputs = subnodes
+    outputs: FloatArray = subnodes
     if layer.products is not None:
         owner, outputs = layer.products.owner, layer.products.values(subnodes)
         own = outputs - outputs[0]
@@ -117,7 +122,7 @@ def _layer_activity(
         alone = np.sqrt(weight @ (layer.products.partials(subnodes) * deviations) ** 2)
         factors = np.asarray(layer.arities)[owner] > 1
         shares = np.where(factors, shares * _ratio(alone, whole), shares)
-    return LayerActivity(origin[0] + first, magnitudes, spreads, shares, owner), outputs
+    return LayerActivity(means, magnitudes, spreads, shares, owner), outputs
 
 
 def _blocks(n_samples: int, bytes_per_row: int) -> Iterator[slice]:
