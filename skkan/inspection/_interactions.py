@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from skkan._network import ROWS_PER_BLOCK, Network
 from skkan._typing import FloatArray
 
-# Squared differences of less than this share of the variance are rounding.
-ROUNDING = 1e-20
+# Of the variance; less than that is rounding, of the network or of its training.
+ROUNDING = 1e-16
 
 
 def reaches(network: Network) -> list[NDArray[np.bool_]]:
