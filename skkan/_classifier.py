@@ -114,6 +114,17 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     alpha_ : list of ndarray of shape (n_in, n_out)
         For every layer, the roughness weights of the edges between its ``n_in`` input and
         ``n_out`` output nodes.
+    edge_scores_ : list of ndarray of shape (n_in, n_subnodes)
+        For every layer, how much of the outputs its edges stand for, by the standard deviations of
+        the edge functions on the training data.
+    node_scores_ : list of ndarray of shape (n_nodes,)
+        The same for the nodes from the inputs to the outputs; 1 for an output, unless it is
+        constant.
+    feature_importances_ : ndarray of shape (n_features,)
+        Scores of the columns, made to sum to 1; all zero for a constant model.
+    active_features_ : ndarray of bool of shape (n_features,)
+        False for columns without any effect: those that were constant in `fit` or have been
+        pruned.
     solver_ : {"lbfgs", "lm"}
         The solver used.
     n_iter_ : int

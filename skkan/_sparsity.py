@@ -88,7 +88,7 @@ class Sparsity:
         first_features : ndarray, optional
             Features of the first layer at `inputs`, if known.
         """
-        covariances = []
+        covariances: list[FloatArray] = []
         nodes, features = inputs, first_features
         for layer in network.layers:
             flat = layer.features(nodes) if features is None else features
@@ -153,7 +153,7 @@ class Sparsity:
         rates : list of ndarray of shape (n_in, n_subnodes)
             Of every layer.
         """
-        rates = []
+        rates: list[FloatArray] = []
         for depth, coef in enumerate(network.split(parameters)):
             magnitudes = self._magnitudes(depth, coef)[1]
             rates.append(np.maximum(self._slopes(depth, magnitudes), 0.0) / magnitudes)
@@ -174,7 +174,7 @@ class Sparsity:
 
     def node_blocks(self, rates: Sequence[FloatArray]) -> list[FloatArray]:
         """Return the blocks of the curvature that belong to one subnode, as those of `Penalty`."""
-        blocks = []
+        blocks: list[FloatArray] = []
         for covariance, rate in zip(self.covariances, rates, strict=True):
             n_in, m, _ = covariance.shape
             block = np.zeros((rate.shape[1], n_in, m, n_in, m))
