@@ -29,15 +29,17 @@ from skkan._progress import CallbackSupportMixin, Progress
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
+from skkan.inspection._mixin import InspectionMixin
+from skkan.inspection._scores import network_activity
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha"}
+PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity"}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class BaseKAN(CallbackSupportMixin, BaseEstimator):
+class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -179,20 +181,28 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             )
         return tuple(int(size) for size in sizes)
 
-    def _settings(self, n_samples: int, n_inputs: int, n_outputs: int) -> Settings:
-        shape = (n_inputs, *self._layer_sizes(n_outputs), n_outputs)
-        grid_sizes = self._grid_sizes()
+    def _settings(
+        self, n_samples: int, n_inputs: int, n_outputs: int, network: Network | None
+    ) -> Settings:
+        """Return how to train; a network to be kept takes precedence over the parameters."""
+        if network is None:
+            shape = (n_inputs, *self._layer_sizes(n_outputs), n_outputs)
+            grid_sizes, degree, base = self._grid_sizes(), self.degree, self.base_function
+        else:
+            first = network.layers[0]
+            shape, grid_sizes = network.shape, (network.grid_size,)
+            degree, base = first.grid.degree, first.base_name
         solver = self.solver
         if solver == "auto":
-            n_features = grid_sizes[-1] + self.degree + (self.base_function != "zero")
+            n_features = grid_sizes[-1] + degree + (base != "zero")
             solver = choose_solver(shape, n_features, n_samples)
         shares = {"uniform": 0.0, "quantile": 1.0}
         share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
         return Settings(
             shape=shape,
             grid_sizes=grid_sizes,
-            degree=self.degree,
-            base_function=self.base_function,
+            degree=degree,
+            base_function=base,
             quantile_share=share,
             solver=solver,
             alpha=None if self.alpha == "auto" else float(self.alpha),
@@ -213,6 +223,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         *,
         standardise: bool,
         labels: NDArray[Any] | None = None,
+        go_on: bool = False,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -232,6 +243,8 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             Whether to scale the targets.
         labels : ndarray of shape (n_samples,), optional
             Classes, whose shares a validation set keeps.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -241,7 +254,9 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         if self.early_stopping:
             stratify = None if labels is None else labels[used]
             (X, target, weight), held_out = self._split(X, target, weight, stratify, random_state)
-        settings = self._settings(len(X), X.shape[1], target.shape[1])
+        settings = self._settings(
+            len(X), X.shape[1], target.shape[1], self.network_ if go_on else None
+        )
         scaling = Scaling.of(X, target, weight, standardise)
         order = column_order(scaling.inputs(X), scaling.targets(target), weight)
         X, target, weight = canonical_rows(X[:, order], target, weight)
@@ -255,10 +270,11 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         progress.input_order = back
         problem = Problem(data, validation, loss, settings, scaling)
         trainer = Trainer(problem, progress, rng)
-        result = trainer.run(self._warm_start(settings, scaling, order))
+        result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
+        self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
@@ -279,10 +295,10 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             )
 
     def _warm_start(
-        self, settings: Settings, scaling: Scaling, order: NDArray[np.intp]
+        self, settings: Settings, scaling: Scaling, order: NDArray[np.intp], go_on: bool
     ) -> tuple[Network, Penalty | None] | None:
         """Return the network of the previous fit in the units of this one."""
-        if not self.warm_start or not hasattr(self, "network_"):
+        if not (self.warm_start or go_on) or not hasattr(self, "network_"):
             return None
         network = self.network_
         same = (
@@ -294,7 +310,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 f"warm_start=True goes on from a network of shape {network.shape}, but the "
                 f"parameters and the data now ask for {settings.shape} or for other edge "
-                "functions. Set warm_start=False to start anew."
+                "functions. Set warm_start=False to start anew, or call refit to keep the network."
             )
         # On other data, or with other weights, the old penalty says nothing any more.
         moved = network.with_inputs(order).rescaled(scaling)

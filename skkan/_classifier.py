@@ -114,6 +114,17 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     alpha_ : list of ndarray of shape (n_in, n_out)
         For every layer, the roughness weights of the edges between its ``n_in`` input and
         ``n_out`` output nodes.
+    edge_scores_ : list of ndarray of shape (n_in, n_subnodes)
+        For every layer, how much of the outputs its edges stand for, by the standard deviations of
+        the edge functions on the training data.
+    node_scores_ : list of ndarray of shape (n_nodes,)
+        The same for the nodes from the inputs to the outputs; 1 for an output, unless it is
+        constant.
+    feature_importances_ : ndarray of shape (n_features,)
+        Scores of the columns, made to sum to 1; all zero for a constant model.
+    active_features_ : ndarray of bool of shape (n_features,)
+        False for columns without any effect: those that were constant in `fit` or have been
+        pruned.
     solver_ : {"lbfgs", "lm"}
         The solver used.
     n_iter_ : int
@@ -249,12 +260,26 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         UserWarning
             If a keyboard interrupt has ended the training.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        go_on: bool = False,
+    ) -> Self:
         with self._all_or_nothing():
-            inputs, labels = self._validated(X, y)
+            inputs, labels = self._validated(X, y, reset=not go_on)
             check_classification_targets(labels)
             weight = self._validated_weights(sample_weight, inputs)
-            self.classes_, codes = np.unique(labels, return_inverse=True)
-            counts = np.bincount(codes, weights=weight).astype(np.float64)
+            classes, codes = np.unique(labels, return_inverse=True)
+            if go_on:
+                codes = self._known(classes)[codes]
+            else:
+                self.classes_ = classes
+            counts = np.bincount(codes, weight, len(self.classes_)).astype(np.float64)
             if np.count_nonzero(counts) < 2:
                 raise ValueError(
                     "KANClassifier needs samples of at least two classes, but y has only one "
@@ -273,9 +298,21 @@ class KANClassifier(ClassifierMixin, BaseKAN):
                 progress,
                 standardise=False,
                 labels=codes,
+                go_on=go_on,
             )
             progress.close(self.network_)
         return self
+
+    def _known(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+        """Return the places of `labels` among the classes of the fitted network."""
+        unknown = labels[~np.isin(labels, self.classes_)]
+        if len(unknown):
+            raise ValueError(
+                f"refit goes on with the classes {self.classes_.tolist()!r}, but y has "
+                f"{unknown[0].item()!r}. Call fit to start anew."
+            )
+        places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
+        return places
 
     def _class_weights(self, y: NDArray[Any], counts: FloatArray) -> FloatArray:
         """Return the factor of every class; "balanced" counts weighted samples."""

@@ -9,6 +9,7 @@ from skkan._data import TrainingData
 from skkan._losses import Loss
 from skkan._network import Network, Trace
 from skkan._penalties import Penalty
+from skkan._sparsity import Sparsity
 from skkan._typing import FloatArray
 
 BLOCK_BYTES = 2**25
@@ -29,6 +30,8 @@ class Objective:
         Regularisation, on the same grids; it is left out for edges that are no splines.
     first_features : ndarray, optional
         Features of the first layer at the inputs, if known; they depend on its grid alone.
+    sparsity : Sparsity, optional
+        Penalty on the magnitudes of the edges.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Objective:
         loss: Loss,
         penalty: Penalty,
         first_features: FloatArray | None = None,
+        sparsity: Sparsity | None = None,
     ) -> None:
         self.network = network.copy()
         self.data = data
@@ -46,6 +50,7 @@ class Objective:
         if first_features is None:
             first_features = network.layers[0].features(data.inputs)
         self.first_features = first_features
+        self.sparsity = sparsity
         self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
 
     def _blocks(self, bytes_per_row: int) -> list[slice]:
@@ -56,6 +61,32 @@ class Objective:
     def _trace(self, part: slice) -> Trace:
         return self.network.trace(self.data.inputs[part], self.first_features[part])
 
+    def _penalties(self, parameters: FloatArray) -> tuple[float, FloatArray]:
+        """Return what is added to the loss, and its gradient."""
+        value, gradient = self.penalty.value_and_gradient(self.network, parameters)
+        if self.sparsity is not None:
+            own, slope = self.sparsity.value_and_gradient(self.network, parameters)
+            value, gradient = value + own, gradient + slope
+        return value, gradient
+
+    def add_penalty_hessian(self, parameters: FloatArray, matrix: FloatArray) -> None:
+        """Add the curvature of the penalties to `matrix`, in place."""
+        self.penalty.add_hessian(self.network, matrix)
+        if self.sparsity is not None:
+            rates = self.sparsity.rates(self.network, parameters)
+            self.sparsity.add_hessian(self.network, rates, matrix)
+
+    def penalty_blocks(self, parameters: FloatArray) -> list[FloatArray]:
+        """Return the blocks of that curvature that belong to one subnode.
+
+        As in :meth:`node_curvatures`.
+        """
+        blocks = self.penalty.node_blocks()
+        if self.sparsity is not None:
+            own = self.sparsity.node_blocks(self.sparsity.rates(self.network, parameters))
+            blocks = [block + more for block, more in zip(blocks, own, strict=True)]
+        return blocks
+
     def data_value(self, parameters: FloatArray) -> float:
         """Return the mean loss alone."""
         self.network.set_parameters(parameters)
@@ -65,7 +96,7 @@ class Objective:
     def value(self, parameters: FloatArray) -> float:
         """Return the objective."""
         with np.errstate(over="ignore", invalid="ignore"):
-            penalty = self.penalty.value_and_gradient(self.network, parameters)[0]
+            penalty = self._penalties(parameters)[0]
             return self.data_value(parameters) + penalty
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
@@ -77,7 +108,7 @@ class Objective:
         self, trace: Trace, parameters: FloatArray
     ) -> tuple[float, FloatArray]:
         network, data, out = self.network, self.data, trace.nodes[-1]
-        value, gradient = self.penalty.value_and_gradient(network, parameters)
+        value, gradient = self._penalties(parameters)
         value += self.loss.value(out, data.target, data.weight)
         residual = self.loss.gradient(out, data.target, data.weight)
         return value, gradient + network.gradient(trace, residual)
@@ -94,7 +125,7 @@ class Objective:
         network, data = self.network, self.data
         network.set_parameters(parameters)
         n_parameters = network.n_parameters
-        value, gradient = self.penalty.value_and_gradient(network, parameters)
+        value, gradient = self._penalties(parameters)
         matrix = np.zeros((n_parameters, n_parameters), order="F")
         for part in self._blocks(8 * n_parameters * data.target.shape[1]):
             trace = self._trace(part)
@@ -115,12 +146,16 @@ class Objective:
         trace = self._trace(slice(None))
         value, gradient = self._value_and_gradient_at(trace, parameters)
         factor = self.loss.curvature_factor(trace.nodes[-1], self.data.weight)
+        sparsity = self.sparsity
+        rates = [] if sparsity is None else sparsity.rates(network, parameters)
 
         def product(vector: FloatArray) -> FloatArray:
             change = network.tangent(trace, vector)[:, None, :] @ factor
             weighted = (change @ factor.transpose(0, 2, 1))[:, 0, :]
             # The penalty is quadratic, so that its gradient at a vector is its matrix times it.
             own = self.penalty.value_and_gradient(network, vector)[1]
+            if sparsity is not None:
+                own += sparsity.product(network, rates, vector)
             return network.gradient(trace, weighted) + own
 
         return value, gradient, product

@@ -104,6 +104,17 @@ class KANRegressor(RegressorMixin, BaseKAN):
     alpha_ : list of ndarray of shape (n_in, n_out)
         For every layer, the roughness weights of the edges between its ``n_in`` input and
         ``n_out`` output nodes.
+    edge_scores_ : list of ndarray of shape (n_in, n_subnodes)
+        For every layer, how much of the outputs its edges stand for, by the standard deviations of
+        the edge functions on the training data.
+    node_scores_ : list of ndarray of shape (n_nodes,)
+        The same for the nodes from the inputs to the outputs; 1 for an output, unless it is
+        constant.
+    feature_importances_ : ndarray of shape (n_features,)
+        Scores of the columns, made to sum to 1; all zero for a constant model.
+    active_features_ : ndarray of bool of shape (n_features,)
+        False for columns without any effect: those that were constant in `fit` or have been
+        pruned.
     solver_ : {"lbfgs", "lm"}
         The solver used.
     n_iter_ : int
@@ -189,11 +200,29 @@ class KANRegressor(RegressorMixin, BaseKAN):
         UserWarning
             If a keyboard interrupt has ended the training.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        go_on: bool = False,
+    ) -> Self:
         with self._all_or_nothing():
-            inputs, targets = self._validated(X, y, multi_output=True, y_numeric=True)
+            inputs, targets = self._validated(
+                X, y, multi_output=True, y_numeric=True, reset=not go_on
+            )
             weight = self._validated_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             self._single_target = targets.ndim == 1
+            n_targets = 1 if targets.ndim == 1 else targets.shape[1]
+            if go_on and n_targets != self.n_outputs_:
+                raise ValueError(
+                    f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
+                    f"{n_targets} targets. Call fit to start anew."
+                )
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
                 inputs,
@@ -202,6 +231,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
                 SquaredLoss(),
                 progress,
                 standardise=True,
+                go_on=go_on,
             )
             progress.close(self.network_)
         return self

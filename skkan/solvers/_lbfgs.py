@@ -41,7 +41,7 @@ class Whitening:
         losses, diagonal = objective.curvatures(parameters)
         lowest = RELATIVE_RIDGE * diagonal.max(initial=0.0)
         self._roots = np.sqrt(np.maximum(diagonal, lowest if lowest > 0.0 else 1.0))
-        for loss, penalty in zip(losses, objective.penalty.node_blocks(), strict=True):
+        for loss, penalty in zip(losses, objective.penalty_blocks(parameters), strict=True):
             matrix = loss + penalty
             size = np.arange(matrix.shape[1])
             mean = matrix[:, size, size].mean(axis=1)

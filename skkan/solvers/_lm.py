@@ -42,7 +42,7 @@ class DenseSystem:
         objective = self._objective
         self.value, self.gradient, matrix = objective.normal_equations(parameters)
         self._matrix = matrix.copy(order="F")
-        objective.penalty.add_hessian(objective.network, self._matrix)
+        objective.add_penalty_hessian(parameters, self._matrix)
         diagonal = self._matrix.diagonal()
         self.scale = np.maximum(diagonal, 1e-14 * diagonal.max())
 
@@ -68,7 +68,7 @@ class KrylovSystem:
         objective = self._objective
         self.value, self.gradient, self._product = objective.gauss_newton(parameters)
         losses, tail = objective.curvatures(parameters)
-        penalties = objective.penalty.node_blocks()
+        penalties = objective.penalty_blocks(parameters)
         self._blocks = [a + b for a, b in zip(losses, penalties, strict=True)]
         diagonals = [np.einsum("jpp->pj", block).ravel() for block in self._blocks]
         diagonal = np.concatenate([*diagonals, tail])

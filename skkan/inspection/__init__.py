@@ -1,0 +1,1 @@
+"""Looking into a fitted network: scores of edges, nodes and features; pruning."""
