@@ -54,6 +54,7 @@ class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
         "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
         "solver": [StrOptions({"auto", "lbfgs", "lm"})],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "sparsity": [Interval(Real, 0, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -76,6 +77,7 @@ class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
         knots: str | float = "uniform",
         solver: str = "auto",
         alpha: str | float = "auto",
+        sparsity: float = 0.0,
         n_restarts: int = 2,
         max_iter: int = 1000,
         tol: float = 1e-5,
@@ -94,6 +96,7 @@ class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
         self.knots = knots
         self.solver = solver
         self.alpha = alpha
+        self.sparsity = sparsity
         self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.tol = tol
@@ -211,6 +214,7 @@ class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             n_jobs=self.n_jobs,
+            sparsity=float(self.sparsity),
         )
 
     def _train(

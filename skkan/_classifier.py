@@ -69,6 +69,10 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         shape that was asked for, but carries an additive function. This comparison is left out
         with `early_stopping`, on a warm start, and where a hidden layer is narrower than the
         outputs.
+    sparsity : float, default=0.0
+        Weight of a penalty that makes edges vanish: for every layer the sum of the magnitudes of
+        its edges, the standard deviations of their functions on the training data, and the
+        entropy of the shares that they have in the sum.
     n_restarts : int, default=2
         Number of random starts. They race on the coarsest grid for a few iterations, the better
         half of them for a few more, and so on; only the last one is trained further.
@@ -194,6 +198,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         knots: str | float = "uniform",
         solver: str = "auto",
         alpha: str | float = "auto",
+        sparsity: float = 0.0,
         n_restarts: int = 2,
         max_iter: int = 1000,
         tol: float = 1e-5,
@@ -214,6 +219,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             knots=knots,
             solver=solver,
             alpha=alpha,
+            sparsity=sparsity,
             n_restarts=n_restarts,
             max_iter=max_iter,
             tol=tol,

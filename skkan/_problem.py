@@ -9,6 +9,7 @@ from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import BENDING, Penalty
 from skkan._settings import SOLVERS, Settings, SolverPlan, State
+from skkan._sparsity import Sparsity
 from skkan._typing import FloatArray
 
 START_WEIGHT = 1e-3
@@ -56,7 +57,11 @@ class Problem:
         self, network: Network, penalty: Penalty, features: FloatArray | None
     ) -> Objective:
         """Return the function to be minimised."""
-        return Objective(network, self.data, self.loss, penalty, features)
+        strength, sparsity = self.settings.sparsity, None
+        if strength > 0.0:
+            inputs, weight = self.data.inputs, self.data.weight
+            sparsity = Sparsity.of(network, inputs, weight, strength, features)
+        return Objective(network, self.data, self.loss, penalty, features, sparsity)
 
     def penalty(self, network: Network, rough: float, line: float) -> Penalty:
         """Return a penalty with the same weights for all edges."""

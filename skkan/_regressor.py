@@ -64,6 +64,10 @@ class KANRegressor(RegressorMixin, BaseKAN):
         shape that was asked for, but carries an additive function. This comparison is left out
         with `early_stopping`, on a warm start, and where a hidden layer is narrower than the
         outputs.
+    sparsity : float, default=0.0
+        Weight of a penalty that makes edges vanish: for every layer the sum of the magnitudes of
+        its edges, the standard deviations of their functions on the training data, and the
+        entropy of the shares that they have in the sum.
     n_restarts : int, default=2
         Number of random starts. They race on the coarsest grid for a few iterations, the better
         half of them for a few more, and so on; only the last one is trained further.

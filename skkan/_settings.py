@@ -54,6 +54,7 @@ class Settings:
     tol: float
     n_iter_no_change: int
     n_jobs: int | None
+    sparsity: float = 0.0
 
 
 @dataclass

@@ -390,7 +390,8 @@ class Trainer:
             raise
         state = replace(state, network=network_at(found.parameters), loss=found.value)
         if stop:
-            self._keep(state)
+            # What a callback has been shown is what it gets.
+            self.best = state if self.validation is None else self.best
             raise _Stopped
         return state, found.converged
 
