@@ -29,6 +29,7 @@ from skkan._progress import CallbackSupportMixin, Progress
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
+from skkan.inspection._html import HTMLMixin
 
 DEFAULT_WIDTH = 5
 PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha"}
@@ -37,7 +38,7 @@ PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha"}
 Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class BaseKAN(CallbackSupportMixin, BaseEstimator):
+class BaseKAN(HTMLMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
