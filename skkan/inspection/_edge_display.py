@@ -288,5 +288,5 @@ def _check_edge(network: Network, layer: int, i: int, j: int) -> None:
 
 
 def _check_index(name: str, value: Any, n: int, owner: str, kind: str) -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= value < n:
+    if not isinstance(value, Integral) or not 0 <= int(value) < n:
         raise ValueError(f"{name}={value!r} is not in [0, {n - 1}]: {owner} {n} {kind}.")

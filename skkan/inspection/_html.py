@@ -102,12 +102,13 @@ def thumbnail(network: Network) -> str:
     """
     levels = [spread(size, WIDTH - 2 * MARGIN) + MARGIN for size in network.shape]
     height = LEVEL_HEIGHT * len(network.layers) + 2 * MARGIN
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH:g}" height="{height:g}" '
         f'viewBox="0 0 {WIDTH:g} {height:g}" role="img" style="display: block; margin: 0.5em" '
         'stroke="currentColor" fill="currentColor">'
         f"<title>{_caption(network)}</title>"
-    ]
+    )
+    parts = [head]
     for depth, score, i, node, symbolic in _strongest(network):
         y = height - MARGIN - LEVEL_HEIGHT * depth
         color = ' stroke="#d62728"' if symbolic else ""

@@ -73,11 +73,15 @@ def layout(n_inputs: int, arities: Sequence[Sequence[int]], n_edges: Sequence[in
         rows = ceil(SMALLEST_FRAME * count / (FRAME_SHARE * width)) if count else 1
         size = min(LARGEST_FRAME, FRAME_SHARE * rows * width / max(count, 1))
         # Lines need the more room the farther they fan out.
-        clearance = 0.3 + 0.035 * width
+        clearance = 0.25 + 0.06 * width
         first = level + clearance + size / 2
         row_of = np.arange(count) % rows
         step = 1.25 * size
-        frames.append(np.stack([spread(max(count, 1), width)[:count], first + step * row_of], 1))
+        # A single row keeps to its parts of the width; several rows reach to its ends.
+        x = spread(max(count, 1), width)[:count]
+        if rows > 1:
+            x = np.linspace(size / 2, width - size / 2, count)
+        frames.append(np.stack([x, first + step * row_of], axis=1))
         sizes.append(size)
         level = first + step * (rows - 1) + size / 2 + clearance
         x = spread(len(own), width)

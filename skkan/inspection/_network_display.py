@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 N_POINTS = 101
 FONT_SIZE = 9.0
-INCHES_PER_LETTER = 0.078
+INCHES_PER_LETTER = 0.07
 """At the font size above."""
 LINE_HEIGHT = 0.18
 MARGIN = 0.08
@@ -225,7 +225,7 @@ default="std"
         *,
         color: Any = "black",
         symbol_color: Any = "C3",
-        min_opacity: float = 0.12,
+        min_opacity: float = 0.2,
         curve_kw: dict[str, Any] | None = None,
         text_kw: dict[str, Any] | None = None,
     ) -> Self:
@@ -239,7 +239,7 @@ default="std"
             Colour of nodes and edges.
         symbol_color : color, default="C3"
             Colour of symbolic edges.
-        min_opacity : float, default=0.12
+        min_opacity : float, default=0.2
             Opacity of an edge of score 0, between 0 and 1.
         curve_kw : dict, optional
             Passed to `matplotlib.lines.Line2D` for the functions.
@@ -292,13 +292,14 @@ default="std"
             alpha = min_opacity + (1.0 - min_opacity) * curve.score
             own = color if curve.symbol is None else symbol_color
             size = plan.frame_sizes[curve.layer]
-            way = np.stack(
-                [plan.nodes[curve.layer][curve.i], centre, plan.subnodes[curve.layer][curve.j]]
-            )
+            half = np.array([0.0, size / 2])
+            start, end = plan.nodes[curve.layer][curve.i], plan.subnodes[curve.layer][curve.j]
+            # From below and above: slanted lines would run into the frames beside.
+            way = np.stack([start, centre - half, centre + half, end])
             line = Line2D(*way.T, color=own, alpha=alpha, linewidth=0.8 * scale, zorder=1)
             # Opaque, or the lines of other edges would run through the function.
             frame = Rectangle(
-                centre - size / 2,
+                (centre[0] - size / 2, centre[1] - size / 2),
                 size,
                 size,
                 facecolor=background,
@@ -310,7 +311,8 @@ default="std"
             points = _fitted(curve, centre, size)
             graph = Line2D(*points.T, **{**style, **curve_kw})
             self.edges_.append(ax.add_line(line))
-            self.frames_.append(ax.add_patch(frame))
+            ax.add_patch(frame)
+            self.frames_.append(frame)
             self.curves_.append(ax.add_line(graph))
 
     def _placed(self) -> Iterator[tuple[EdgeCurve, FloatArray]]:
@@ -328,7 +330,9 @@ default="std"
 
         def circle(centre: FloatArray, radius: float, face: Any) -> "Circle":
             style = {"facecolor": face, "edgecolor": color, "linewidth": scale, "zorder": 5}
-            return self.ax_.add_patch(Circle(tuple(centre), radius, **style))
+            patch = Circle((centre[0], centre[1]), radius, **style)
+            self.ax_.add_patch(patch)
+            return patch
 
         def mark(centre: FloatArray, radius: float, product: bool) -> "Line2D":
             arms = np.array([[-1.0, 0.0], [1.0, 0.0], [np.nan] * 2, [0.0, -1.0], [0.0, 1.0]])
@@ -389,10 +393,10 @@ default="std"
             if curve.symbol is None:
                 continue
             size = self.layout.frame_sizes[curve.layer]
-            fitting = 0.9 * size / (INCHES_PER_LETTER * len(curve.symbol))
+            fitting = 0.82 * size / (INCHES_PER_LETTER * len(curve.symbol))
             own = {"color": color, "fontsize": FONT_SIZE * scale * min(0.9, fitting, size / 0.45)}
             style = {"ha": "center", "va": "center", "zorder": 4, **text_kw, **own}
-            self.texts_.append(self.ax_.text(x, y + 0.36 * size, curve.symbol, **style))
+            self.texts_.append(self.ax_.text(x, y + 0.34 * size, curve.symbol, **style))
 
 
 def _edge_curves(
@@ -439,7 +443,7 @@ def _scores(
 
 def _fitted(curve: EdgeCurve, centre: FloatArray, size: float) -> FloatArray:
     """Return the points of a curve that fills its frame, below the name if it has one."""
-    top = 0.4 if curve.symbol is None else 0.2
+    top = 0.4 if curve.symbol is None else 0.18
     bottom = -0.4
     finite = curve.y[np.isfinite(curve.y)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
