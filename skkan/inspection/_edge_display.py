@@ -271,7 +271,7 @@ class EdgeDisplay:
             return
         across = self.ax_.get_xaxis_transform()
         self.breakpoints_ = self.ax_.vlines(
-            self.breakpoints, 0.0, 0.025, transform=across, color="0.2", linewidth=1.0, zorder=3
+            self.breakpoints, 0.0, 0.04, transform=across, color="0.2", linewidth=1.0, zorder=3
         )
         # The borders of the axes are set already, so that these do not widen them.
         for ends in ((self.x[0], self.breakpoints[0]), (self.breakpoints[-1], self.x[-1])):

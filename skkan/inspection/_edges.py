@@ -69,18 +69,22 @@ def edge_strengths(layer: Layer, x: FloatArray, kind: str) -> FloatArray:
     shape = (layer.n_in, layer.n_subnodes)
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     count, mean, squares = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for start in range(0, len(x), ROWS_PER_BLOCK):
-        values = layer.edge_values(x[start : start + ROWS_PER_BLOCK])
-        usable = np.isfinite(values)
-        low = np.minimum(low, values.min(axis=0, where=usable, initial=np.inf))
-        high = np.maximum(high, values.max(axis=0, where=usable, initial=-np.inf))
-        n = usable.sum(axis=0)
-        own = values.sum(axis=0, where=usable) / np.maximum(n, 1)
-        total, gap = np.maximum(count + n, 1), own - mean
-        # Chan et al.: merging the moments of two sets loses no digits, unlike sums of squares.
-        squares += np.square(values - own).sum(axis=0, where=usable) + gap**2 * count * n / total
-        mean += gap * n / total
-        count += n
+    # Symbolic edges may overflow, or be undefined, where their function is.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(x), ROWS_PER_BLOCK):
+            values = layer.edge_values(x[start : start + ROWS_PER_BLOCK])
+            usable = np.isfinite(values)
+            low = np.minimum(low, values.min(axis=0, where=usable, initial=np.inf))
+            high = np.maximum(high, values.max(axis=0, where=usable, initial=-np.inf))
+            n = usable.sum(axis=0)
+            own = values.sum(axis=0, where=usable) / np.maximum(n, 1)
+            total, gap = np.maximum(count + n, 1), own - mean
+            # Chan et al.: merging the moments of two sets loses no digits, unlike sums of squares.
+            squares += (
+                np.square(values - own).sum(axis=0, where=usable) + gap**2 * count * n / total
+            )
+            mean += gap * n / total
+            count += n
     if kind == "range":
         return np.where(count > 0, high - low, 0.0)
     return np.sqrt(squares / np.maximum(count, 1))

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 N_POINTS = 101
 FONT_SIZE = 9.0
-INCHES_PER_LETTER = 0.07
-"""At the font size above."""
 LINE_HEIGHT = 0.18
 MARGIN = 0.08
 LONGEST_NAME = 32
@@ -343,7 +341,7 @@ default="std"
                 Line2D(*points.T, color=color, linewidth=1.2 * scale, zorder=6)
             )
 
-        self.nodes_ = [[circle(centre, NODE_RADIUS, color) for centre in plan.nodes[0]]]
+        self.nodes_ = [[circle(centre, SUBNODE_RADIUS, color) for centre in plan.nodes[0]]]
         self.subnodes_, self.marks_ = [], []
         for arities, nodes, ends in zip(self.arities, plan.nodes[1:], plan.subnodes, strict=True):
             self.nodes_.append([circle(centre, NODE_RADIUS, background) for centre in nodes])
@@ -393,7 +391,7 @@ default="std"
             if curve.symbol is None:
                 continue
             size = self.layout.frame_sizes[curve.layer]
-            fitting = 0.82 * size / (INCHES_PER_LETTER * len(curve.symbol))
+            fitting = 0.85 * size / max(_text_width(curve.symbol), 1e-3)
             own = {"color": color, "fontsize": FONT_SIZE * scale * min(0.9, fitting, size / 0.45)}
             style = {"ha": "center", "va": "center", "zorder": 4, **text_kw, **own}
             self.texts_.append(self.ax_.text(x, y + 0.34 * size, curve.symbol, **style))
@@ -445,12 +443,13 @@ def _fitted(curve: EdgeCurve, centre: FloatArray, size: float) -> FloatArray:
     """Return the points of a curve that fills its frame, below the name if it has one."""
     top = 0.4 if curve.symbol is None else 0.18
     bottom = -0.4
-    finite = curve.y[np.isfinite(curve.y)]
+    y = np.where(np.isfinite(curve.y), curve.y, np.nan)
+    finite = y[~np.isnan(y)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     # A constant is drawn as one, and not its rounding errors magnified.
     flat = high - low <= 1e-9 * max(abs(low), abs(high))
-    share = np.where(np.isfinite(curve.y), 0.5, np.nan) if flat else (curve.y - low) / (high - low)
-    x = centre[0] + size * np.linspace(-0.4, 0.4, len(curve.y))
+    share = 0.5 + 0.0 * y if flat else (y - low) / (high - low)
+    x = centre[0] + size * np.linspace(-0.4, 0.4, len(y))
     return np.stack([x, centre[1] + size * (bottom + (top - bottom) * share)], axis=1)
 
 
@@ -468,9 +467,18 @@ def _shortened(name: str) -> str:
     )
 
 
+def _text_width(text: str) -> float:
+    """Return the width of a text in inches, with some allowance for the hinting of small fonts."""
+    from matplotlib.textpath import TextPath  # noqa: PLC0415
+
+    if not text.strip():
+        return 0.0
+    return 1.08 * float(TextPath((0.0, 0.0), text, size=FONT_SIZE).get_extents().width) / 72.0
+
+
 def _label_room(names: Sequence[str], width: float) -> tuple[bool, float]:
     """Return whether names have to stand upright lest they overlap, and the height they take."""
-    longest = INCHES_PER_LETTER * max(len(_shortened(name)) for name in names)
+    longest = max(_text_width(_shortened(name)) for name in names)
     upright = longest > 0.95 * width / len(names)
     return upright, (longest if upright else LINE_HEIGHT) + MARGIN
 
