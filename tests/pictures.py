@@ -43,5 +43,5 @@ def assert_looks_like(figure: Any, name: str, directory: Path) -> None:
     Image.open(actual).convert("RGB").quantize(16).save(actual, optimize=True)
     expected = REFERENCE / f"{name}.png"
     assert expected.exists(), f"no reference; if the picture is right: cp {actual} {expected}"
-    difference = compare_images(str(expected), str(actual), tol=10)
+    difference = compare_images(str(expected), str(actual), tol=5)
     assert difference is None, f"{difference}\nif the picture is right: cp {actual} {expected}"
