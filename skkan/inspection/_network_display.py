@@ -285,7 +285,7 @@ default="std"
 
         self.edges_, self.frames_, self.curves_ = [], [], []
         ax, plan = self.ax_, self.layout
-        background = ax.get_facecolor() if ax.axison else self.figure_.get_facecolor()
+        background = _background(ax)
         for curve, centre in self._placed():
             alpha = min_opacity + (1.0 - min_opacity) * curve.score
             own = color if curve.symbol is None else symbol_color
@@ -324,7 +324,7 @@ default="std"
         from matplotlib.patches import Circle  # noqa: PLC0415
 
         plan = self.layout
-        background = self.frames_[0].get_facecolor() if self.frames_ else "white"
+        background = _background(self.ax_)
 
         def circle(centre: FloatArray, radius: float, face: Any) -> "Circle":
             style = {"facecolor": face, "edgecolor": color, "linewidth": scale, "zorder": 5}
@@ -362,29 +362,18 @@ default="std"
             self.marks_ += [mark(end, SUBNODE_RADIUS, False) for end, _ in factors]
 
     def _write_names(self, upright: bool, upright_above: bool, text_kw: dict[str, Any]) -> None:
-        plan = self.layout
-        self.texts_ = [
-            self.ax_.text(
-                *(x, y - NODE_RADIUS - MARGIN),
-                *(_shortened(name),),
-                ha="center",
-                va="top",
-                rotation=90 if upright else 0,
-                **text_kw,
-            )
-            for (x, y), name in zip(plan.nodes[0], self.feature_names, strict=True)
-        ]
-        self.texts_ += [
-            self.ax_.text(
-                *(x, y + NODE_RADIUS + MARGIN),
-                *(_shortened(name),),
-                ha="center",
-                va="bottom",
-                rotation=90 if upright_above else 0,
-                **text_kw,
-            )
-            for (x, y), name in zip(plan.nodes[-1], self.target_names, strict=True)
-        ]
+        levels = self.layout.nodes
+        gap = NODE_RADIUS + MARGIN
+        self.texts_ = []
+        for nodes, names, shift, va, turned in (
+            (levels[0], self.feature_names, -gap, "top", upright),
+            (levels[-1], self.target_names, gap, "bottom", upright_above),
+        ):
+            style = {"ha": "center", "va": va, "rotation": 90 if turned else 0, **text_kw}
+            self.texts_ += [
+                self.ax_.text(x, y + shift, _shortened(name), **style)
+                for (x, y), name in zip(nodes, names, strict=True)
+            ]
 
     def _write_symbols(self, scale: float, color: Any, text_kw: dict[str, Any]) -> None:
         for curve, (x, y) in self._placed():
@@ -451,6 +440,15 @@ def _fitted(curve: EdgeCurve, centre: FloatArray, size: float) -> FloatArray:
     share = 0.5 + 0.0 * y if flat else (y - low) / (high - low)
     x = centre[0] + size * np.linspace(-0.4, 0.4, len(y))
     return np.stack([x, centre[1] + size * (bottom + (top - bottom) * share)], axis=1)
+
+
+def _background(ax: "Axes") -> tuple[float, ...]:
+    """Return the colour behind the axes; white where nothing is."""
+    from matplotlib.colors import to_rgba  # noqa: PLC0415
+
+    # That of the canvas, as subfigures have none of their own.
+    color = to_rgba(ax.figure.canvas.figure.get_facecolor())
+    return color[:3] if color[3] > 0.0 else (1.0, 1.0, 1.0)
 
 
 def _paler(color: Any, background: Any, alpha: float) -> tuple[float, ...]:

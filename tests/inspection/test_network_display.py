@@ -233,3 +233,11 @@ def test_wrong_data_raise_the_error_of_scikit_learn():
 def test_matplotlib_is_loaded_on_use_only():
     code = "import sys, skkan, skkan.inspection; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("color", ["none", "yellow"])
+def test_frames_hide_what_is_behind_them(color):
+    figure = plt.figure(facecolor=color)
+    display = show(draw((2, 1)), ax=figure.subfigures(1, 2)[0].subplots())
+    expected = (1.0, 1.0, 0.0, 1.0) if color == "yellow" else (1.0, 1.0, 1.0, 1.0)
+    assert {frame.get_facecolor() for frame in display.frames_} == {expected}
