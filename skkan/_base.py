@@ -29,6 +29,7 @@ from skkan._progress import CallbackSupportMixin, Progress
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
+from skkan.inspection._html import HTMLMixin
 from skkan.inspection._mixin import InspectionMixin
 from skkan.inspection._scores import network_activity
 
@@ -39,7 +40,7 @@ PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity"}
 Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class BaseKAN(InspectionMixin, CallbackSupportMixin, BaseEstimator):
+class BaseKAN(InspectionMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
