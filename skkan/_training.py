@@ -36,7 +36,7 @@ WORTH_A_NETWORK = 10.0
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
 # Below this one, it is rounding.
-ROUNDING = 1e-18
+ROUNDING, NEXT_TO_ROUNDING = 1e-18, 1e-14
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -289,6 +289,11 @@ class Trainer:
         stiff = self._with_evidence(stiff, features, phase)
         self._keep(stiff)
         stiff = self._climb(stiff, features, phase, "by_edge", PATIENCE_BY_EDGE, 0.0)
+        assert stiff.smoothing is not None
+        if max(stiff.smoothing.noise, state.smoothing.noise) < NEXT_TO_ROUNDING:
+            # Both fit the samples; what is left to tell them apart lies between and beyond them.
+            level = max(stiff.log_evidence, state.log_evidence)
+            return replace(stiff, smoothing=replace(stiff.smoothing, log_evidence=level))
         return max(state, stiff, key=lambda one: one.log_evidence)
 
     def _climb(
