@@ -112,9 +112,15 @@ def refine_inputs(
     grid_size: int,
     quantile_share: float,
 ) -> None:
-    """Put the first layer on a new grid, keeping its edge functions as well as the grid allows."""
+    """Put the first layer on a new grid, keeping its edge functions as well as the grid allows.
+
+    Where the number of intervals is a multiple, the old ones are cut and the functions are kept.
+    """
     layer = network.layers[0]
-    ends = breakpoints(inputs, weight, 1.0 + INPUT_MARGIN, grid_size, quantile_share)
+    if grid_size > layer.grid.grid_size and grid_size % layer.grid.grid_size == 0:
+        ends = subdivided(layer.grid.breakpoints, grid_size)
+    else:
+        ends = breakpoints(inputs, weight, 1.0 + INPUT_MARGIN, grid_size, quantile_share)
     layer.regrid(SplineGrid(ends, layer.grid.degree))
 
 

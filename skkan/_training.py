@@ -36,7 +36,7 @@ WORTH_A_NETWORK = 10.0
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
 # Below this one, it is rounding.
-ROUNDING, NEXT_TO_ROUNDING = 1e-18, 1e-14
+ROUNDING, NEXT_TO_ROUNDING = 1e-18, 1e-12
 
 
 class _Stopped(Exception):  # noqa: N818
