@@ -29,15 +29,17 @@ from skkan._progress import CallbackSupportMixin, Progress
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
+from skkan.symbolic._editing import typical_rows
+from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha"}
+PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_sample_rows"}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class BaseKAN(CallbackSupportMixin, BaseEstimator):
+class BaseKAN(SymbolicMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -258,6 +260,7 @@ class BaseKAN(CallbackSupportMixin, BaseEstimator):
         result = trainer.run(self._warm_start(settings, scaling, order))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
+        self._sample_rows = typical_rows(self.network_, X[:, back])
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._fitted_alpha = settings.alpha
         self.solver_ = settings.solver
