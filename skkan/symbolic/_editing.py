@@ -4,6 +4,7 @@ Parameters of edges are in the units of the data as far as edges touch the data:
 edge in the first layer is a column of ``X``, the value of an edge in the last is a part of ``y``.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
-from skkan.symbolic._fitting import SymbolFit, fit_symbol, rank_symbols
+from skkan.symbolic._fitting import FLOOR, SymbolFit, fit_symbol, rank_symbols
 from skkan.symbolic._library import LIBRARY, get_symbol, search_symbols
 from skkan.symbolic._symbol import Symbol
 
 MAX_ROWS = 1000
 # Edges that vary less than this share of the strongest edge into the same subnode are constant.
 CONSTANT = 1e-6
+MAX_CANCELLATION = 20.0
 
 
 def typical_rows(network: Network, X: FloatArray) -> FloatArray:
@@ -161,6 +163,7 @@ def all_fixed(
     r2_threshold: float,
     weight_simple: float,
     symbols: Iterable[Any] | None,
+    floor: float = 0.0,
 ) -> Network:
     """Return the network with symbols in the place of all splines that a symbol fits."""
     candidates = search_symbols() if symbols is None else [get_symbol(own) for own in symbols]
@@ -176,6 +179,8 @@ def all_fixed(
                 continue
             fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
             good = [fit for fit in fits if fit.r2 >= r2_threshold]
+            y = edge_samples(network, X, *edge)[1]
+            good.sort(key=lambda fit: _price(fit, float(np.ptp(y)), floor, weight_simple))
             for fit in good:
                 try:
                     network = fixed(network, X, edge, fit.symbol, fit.parameters)
@@ -184,3 +189,19 @@ def all_fixed(
                     continue
                 break
     return network
+
+
+def _price(
+    fit: SymbolFit, extent: float, floor: float, weight_simple: float
+) -> tuple[bool, float, bool]:
+    """Return what orders fits to an edge that is itself known to a share `floor` only.
+
+    A sine that is many times as high as the edge is a parabola in disguise, and like it many other
+    functions have polynomials as their limits; such fits come last.
+    """
+    disguised = abs(fit.parameters.c) > MAX_CANCELLATION * extent and fit.symbol.redundant == "none"
+    accuracy = math.log2(max(1.0 - fit.r2, floor, FLOOR))
+    # A free parameter more costs half as much as a step of complexity.
+    complexity = fit.symbol.complexity + 0.5 * (fit.symbol.redundant == "none")
+    value = (1.0 - weight_simple) * accuracy + weight_simple * complexity
+    return disguised, value, fit.symbol.redundant == "none"

@@ -134,6 +134,9 @@ def rounded(expression: Any, digits: int | None = None, rational: bool = False) 
     table = {}
     for number in expression.atoms(sympy.Float):
         value = float(number)
+        if not np.isfinite(value) or value == 0.0:
+            # SymPy's range of numbers is wider than that of floats.
+            continue
         if rational:
             tolerance = 0.5 * abs(value) * 10.0 ** (1 - digits)
             nice = snap(value, tolerance)

@@ -22,6 +22,7 @@ class SymbolicMixin:
 
     network_: Network
     _sample_rows: FloatArray
+    loss_: float
 
     @property
     def symbolic_(self) -> bool:
@@ -175,7 +176,7 @@ class SymbolicMixin:
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         self.network_ = _editing.all_fixed(
-            self.network_, self._sample_rows, r2_threshold, weight_simple, symbols
+            self.network_, self._sample_rows, r2_threshold, weight_simple, symbols, self.loss_
         )
         return self
 
