@@ -95,9 +95,7 @@ def _numbers(value: Any) -> dict[Any, Any]:
     """Return floats for the constants that strict C has no name for."""
     import sympy  # noqa: PLC0415
 
-    return {
-        constant: sympy.Float(float(constant)) for constant in value.atoms(sympy.NumberSymbol)
-    }
+    return {constant: sympy.Float(float(constant)) for constant in value.atoms(sympy.NumberSymbol)}
 
 
 def _julia(program: Program, name: str) -> str:

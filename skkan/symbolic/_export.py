@@ -10,7 +10,7 @@ import numpy as np
 
 from skkan._network import Network
 from skkan._typing import FloatArray
-from skkan.symbolic._program import Constants, Program, build_program
+from skkan.symbolic._program import Constants, Program, build_program, replaced
 from skkan.symbolic._rounding import snap
 
 # About as many characters as fill a hundred pages; SymPy takes seconds to print them.
@@ -18,14 +18,17 @@ MAX_OPERATIONS = 20_000
 DEFAULT_DIGITS = 6
 
 # Names that are something else in Python, C or Julia, or that the formulas themselves call.
+_WORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while main out formula end function let local begin module mutable quote
+    using baremodule catch macro true false numpy scipy math sin cos tan exp log sqrt abs fabs sign
+    tanh sinh cosh asin acos atan atanh pow floor ceil erf gamma j0 j1 jn y0 y1 yn pi select less
+    besselj E I
+"""
 RESERVED = {
     *keyword.kwlist,
-    *"auto break case char const continue default do double else enum extern float for goto if".split(),
-    *"inline int long register restrict return short signed sizeof static struct switch".split(),
-    *"typedef union unsigned void volatile while main out formula end function let local".split(),
-    *"begin module struct mutable quote using baremodule catch macro do true false numpy".split(),
-    *"scipy math sin cos tan exp log sqrt abs fabs sign tanh sinh cosh asin acos atan".split(),
-    *"atanh pow floor ceil erf gamma j0 j1 jn y0 y1 yn pi select less besselj E I".split(),
+    *_WORDS.split(),
 }
 
 
@@ -143,7 +146,7 @@ def rounded(expression: Any, digits: int | None = None, rational: bool = False) 
             table[number] = _fraction(value, tolerance) if nice is None else nice
         else:
             table[number] = sympy.Float(f"{value:.{digits - 1}e}", max(digits, 15))
-    return expression.xreplace(table)
+    return replaced(expression, table)
 
 
 def _fraction(value: float, tolerance: float) -> Any:

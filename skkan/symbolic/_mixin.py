@@ -278,7 +278,9 @@ class SymbolicMixin:
         single = getattr(self, "_single_target", len(program.outputs) == 1)
         return _export.FormulaFunction(program, single)
 
-    def to_code(self, language: str = "python", *, name: str = "formula", logit: bool = False) -> str:
+    def to_code(
+        self, language: str = "python", *, name: str = "formula", logit: bool = False
+    ) -> str:
         """Return the formula as source code, with one variable per node.
 
         Parameters

@@ -52,13 +52,6 @@ class Program:
             totals[symbol] = _operations(expression, totals, seen)
         return sum(_operations(output, totals, seen) for output in self.outputs)
 
-    def written_out(self) -> list[Any]:
-        """Return the outputs with all steps substituted."""
-        known: dict[Any, Any] = {}
-        for symbol, expression in self.steps:
-            known[symbol] = expression.xreplace(known)
-        return [output.xreplace(known) for output in self.outputs]
-
 
 def _operations(expression: Any, totals: Mapping[Any, int], seen: dict[Any, int]) -> int:
     """Count operations; `totals` tells what symbols stand for, `seen` what has been counted."""
@@ -70,6 +63,40 @@ def _operations(expression: Any, totals: Mapping[Any, int], seen: dict[Any, int]
         count += sum(_operations(argument, totals, seen) for argument in expression.args)
         seen[expression] = count
     return count
+
+
+def piecewise(cases: Sequence[tuple[Any, Any]]) -> Any:
+    """Return a ``Piecewise`` of pairs of value and condition as they are.
+
+    SymPy's constructor would turn a condition on a ``Piecewise``, as there is one in every spline
+    of a spline, into one case for every combination of pieces.
+    """
+    import sympy  # noqa: PLC0415
+    from sympy.functions.elementary.piecewise import ExprCondPair  # noqa: PLC0415
+
+    pairs = [sympy.Basic.__new__(ExprCondPair, value, condition) for value, condition in cases]
+    return sympy.Basic.__new__(sympy.Piecewise, *pairs)
+
+
+def replaced(expression: Any, table: Mapping[Any, Any]) -> Any:
+    """Return an expression with other atoms; like ``xreplace``, but see :func:`piecewise`."""
+    import sympy  # noqa: PLC0415
+
+    known: dict[Any, Any] = {}
+
+    def visit(part: Any) -> Any:
+        if not part.args:
+            return table.get(part, part)
+        if part not in known:
+            if isinstance(part, sympy.Piecewise):
+                known[part] = piecewise([(visit(v), visit(c)) for v, c in part.args])
+            elif isinstance(part, sympy.core.relational.Relational):
+                known[part] = part.func(*map(visit, part.args), evaluate=False)
+            else:
+                known[part] = part.func(*map(visit, part.args))
+        return known[part]
+
+    return visit(expression)
 
 
 @dataclass(frozen=True)
@@ -192,7 +219,7 @@ class _Builder:
                 for value, border in cases
             ]
             last = self._polynomial(x, borders[-1], ends[1])
-            result = sympy.Piecewise(*conditions, (last, True), evaluate=False)
+            result = piecewise([*conditions, (last, sympy.true)])
             if layer.base is not None:
                 weight = factor * layer.coef[i, -1, j]
                 slope = 1.0 / (node.scale * layer.half_span[i])

@@ -268,6 +268,9 @@ def _normalise_nodes(network: Network, depth: int, constants: _Constants) -> Non
         for key in out:
             own = after.symbols[key].parameters.copy()
             own[:2] = own[0] / scale, own[1] - own[0] * shift / scale
+            if key == out[0] and redundant in ("none", "scale"):
+                # But for rounding it is.
+                own[1] = 0.0
             _update(network, depth, key, own)
         constants.hold(depth, *out[0], "ab")
 
