@@ -65,7 +65,7 @@ def _python(program: Program, name: str) -> str:
 def _c(program: Program, name: str) -> str:
     from sympy.printing.c import C99CodePrinter  # noqa: PLC0415
 
-    class Printer(C99CodePrinter):  # type: ignore[misc]
+    class Printer(C99CodePrinter):
         """C has Bessel functions of whole orders in math.h."""
 
         def _print_besselj(self, expression: Any) -> str:

@@ -204,8 +204,8 @@ def _canonical_edge(edge: SymbolicEdge, x: FloatArray) -> SymbolicEdge:
         return edge
     columns = np.column_stack([inner, np.ones_like(inner)])
     (c, d), *_ = np.linalg.lstsq(columns, values, rcond=None)
-    left = np.abs(columns @ [c, d] - values).max()
-    if left > 1e-9 * max(np.ptp(values), 1e-300):
+    left = float(np.abs(columns @ [c, d] - values).max())
+    if left > 1e-9 * max(float(np.ptp(values)), 1e-300):
         return edge
     return edge.with_parameters(np.array([a, b, c, d]))
 

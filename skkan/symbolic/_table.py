@@ -27,7 +27,7 @@ class SymbolTable(Sequence[dict[str, Any]]):
     >>> SymbolTable(rank_symbols(x, 2.0 * np.log(x), ["log", "x"]))
     symbol            r2  complexity            a            b            c            d
     log         1.000000           2            1            0            2            0
-    x           0.983752           1            1            0      1.37198      -1.28528
+    x           0.991816           1            1            0      1.36579     -1.27772
     """
 
     def __init__(self, fits: Sequence[SymbolFit]) -> None:
