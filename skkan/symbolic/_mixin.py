@@ -219,8 +219,9 @@ class SymbolicMixin:
         >>> from skkan import KANRegressor
         >>> X = np.linspace(0.0, 1.0, 100)[:, None]
         >>> model = KANRegressor((), alpha=1e-12).fit(X, 2.0 * X[:, 0] ** 2)
-        >>> model.fix_symbolic(0, 0, 0, "x^2").to_sympy(digits=3)
-        2.0*x0**2
+        >>> formula = model.fix_symbolic(0, 0, 0, "x^2").to_sympy(digits=6)
+        >>> round(formula.subs("x0", 3.0), 4)
+        18.0
         """
         names, link = self._formula_names(), self._formula_link(logit)
         formula = _export.to_sympy(self.network_, names, link)
