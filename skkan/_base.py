@@ -32,15 +32,17 @@ from skkan._typing import FloatArray
 from skkan.inspection._html import HTMLMixin
 from skkan.inspection._mixin import InspectionMixin
 from skkan.inspection._scores import network_activity
+from skkan.symbolic._editing import typical_rows
+from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity"}
+PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity", "_sample_rows"}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
-class BaseKAN(InspectionMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
+class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -278,6 +280,7 @@ class BaseKAN(InspectionMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
         result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
+        self._sample_rows = typical_rows(self.network_, X[:, back])
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha

@@ -1,0 +1,207 @@
+"""Edges of a fitted network made symbolic, and back again.
+
+Parameters of edges are in the units of the data as far as edges touch the data: the argument of an
+edge in the first layer is a column of ``X``, the value of an edge in the last is a part of ``y``.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skkan._network import Network
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
+from skkan._typing import FloatArray
+from skkan.symbolic._fitting import FLOOR, SymbolFit, fit_symbol, rank_symbols
+from skkan.symbolic._library import LIBRARY, get_symbol, search_symbols
+from skkan.symbolic._symbol import Symbol
+
+MAX_ROWS = 1000
+# Edges that vary less than this share of the strongest edge into the same subnode are constant.
+CONSTANT = 1e-6
+MAX_CANCELLATION = 20.0
+
+
+def typical_rows(network: Network, X: FloatArray) -> FloatArray:
+    """Return at most about 1,000 rows, with those at which a node is smallest or largest."""
+    if len(X) <= MAX_ROWS:
+        return X.copy()
+    chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
+    for values in nodes_of(network, X):
+        chosen |= {int(row) for row in values.argmin(axis=0)}
+        chosen |= {int(row) for row in values.argmax(axis=0)}
+    return X[sorted(chosen)]
+
+
+def nodes_of(network: Network, X: FloatArray) -> list[FloatArray]:
+    """Return the inputs of every layer at rows in the units of the data."""
+    nodes = [network.scaling.inputs(X)]
+    for layer in network.layers[:-1]:
+        nodes.append(layer.outputs(nodes[-1]))
+    return nodes
+
+
+def check_edge(network: Network, layer: int, i: int, j: int) -> None:
+    """Raise an error unless there is such an edge and it is active."""
+    n_layers = len(network.layers)
+    _check_index("layer", layer, n_layers, f"the network has {n_layers} layers of edges")
+    own = network.layers[layer]
+    _check_index("i", i, own.n_in, f"layer {layer} has {own.n_in} input nodes")
+    _check_index("j", j, own.n_subnodes, f"layer {layer} leads to {own.n_subnodes} subnodes")
+    if not own.active[i, j]:
+        raise ValueError(
+            f"edge (layer={layer}, i={i}, j={j}) has been pruned and is zero; choose one where "
+            f"network_.layers[{layer}].active is True."
+        )
+
+
+def _check_index(name: str, value: int, count: int, fact: str) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < count:
+        raise ValueError(f"{name}={value!r} does not exist: {fact}, counted from 0.")
+
+
+def _units(network: Network, layer: int, i: int, j: int) -> tuple[float, float, float]:
+    """Return ``shift, scale, factor``: node from user's argument, user's value from edge."""
+    shift, scale, factor = 0.0, 1.0, 1.0
+    if layer == 0 and np.isfinite(network.scaling.input_scale[i]):
+        shift = float(network.scaling.input_shift[i])
+        scale = float(network.scaling.input_scale[i])
+    if layer == len(network.layers) - 1 and network.scaling.output_scale[j] > 0.0:
+        factor = float(network.scaling.output_scale[j])
+    return shift, scale, factor
+
+
+def edge_samples(
+    network: Network, X: FloatArray, layer: int, i: int, j: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return arguments and values of an edge in the units of the data."""
+    own, nodes = network.layers[layer], nodes_of(network, X)[layer]
+    shift, scale, factor = _units(network, layer, i, j)
+    return shift + scale * nodes[:, i], factor * own.edge_values(nodes)[:, i, j]
+
+
+def rank_edge(
+    network: Network,
+    X: FloatArray,
+    edge: tuple[int, int, int],
+    top: int = 5,
+    symbols: Iterable[Any] | None = None,
+    weight_simple: float = 0.0,
+) -> list[SymbolFit]:
+    """Return the best fits of symbols to an edge."""
+    x, y = edge_samples(network, X, *edge)
+    return rank_symbols(x, y, symbols, top=top, weight_simple=weight_simple)
+
+
+def with_fit(
+    network: Network, edge: tuple[int, int, int], symbol: Symbol, parameters: Sequence[float]
+) -> Network:
+    """Return the network with an edge of given parameters in the units of the data."""
+    layer, i, j = edge
+    shift, scale, factor = _units(network, layer, i, j)
+    own: Any = symbol
+    new = SymbolicEdge(own, np.array(parameters, dtype=np.float64))
+    return network.with_symbol(layer, i, j, new.of_moved_input(shift, scale).scaled(1.0 / factor))
+
+
+def fixed(
+    network: Network,
+    X: FloatArray,
+    edge: tuple[int, int, int],
+    symbol: Any,
+    parameters: Sequence[float] | None,
+) -> Network:
+    """Return the network with a symbol in the place of an edge; raise where it cannot be there."""
+    layer, i, j = edge
+    check_edge(network, layer, i, j)
+    function = get_symbol(symbol)
+    x, y = edge_samples(network, X, layer, i, j)
+    if parameters is None:
+        parameters = fit_symbol(function, x, y).parameters
+    given = np.asarray(parameters, dtype=np.float64)
+    if given.shape != (N_PARAMETERS,) or not np.isfinite(given).all():
+        raise ValueError(
+            f"parameters must be four finite numbers a, b, c, d of c f(a x + b) + d, "
+            f"got {parameters!r}."
+        )
+    a, b = float(given[0]), float(given[1])
+    low, high = sorted((a * float(x.min()) + b, a * float(x.max()) + b))
+    place = f"symbol {function.name!r} on edge (layer={layer}, i={i}, j={j})"
+    if function.excludes(low, high):
+        raise ValueError(
+            f"{place} takes arguments from {low:.6g} to {high:.6g}, where the function is not "
+            "defined everywhere. Choose another symbol, or other parameters a and b."
+        )
+    other = with_fit(network, edge, function, given.tolist())
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(other(X)).all()
+    if not finite:
+        raise ValueError(
+            f"{place} with parameters {given.tolist()} makes predictions for training samples "
+            "that are not finite. Choose another symbol, or other parameters."
+        )
+    return other
+
+
+def unfixed(network: Network, X: FloatArray, edge: tuple[int, int, int]) -> Network:
+    """Return the network with a spline in the place of a symbolic edge."""
+    layer, i, j = edge
+    check_edge(network, layer, i, j)
+    if (i, j) not in network.layers[layer].symbols:
+        raise ValueError(
+            f"edge (layer={layer}, i={i}, j={j}) is a spline already; only edges in "
+            f"network_.layers[{layer}].symbols can be made splines."
+        )
+    return network.without_symbol(layer, i, j, nodes_of(network, X)[layer][:, i])
+
+
+def all_fixed(
+    network: Network,
+    X: FloatArray,
+    r2_threshold: float,
+    weight_simple: float,
+    symbols: Iterable[Any] | None,
+    floor: float = 0.0,
+) -> Network:
+    """Return the network with symbols in the place of all splines that a symbol fits."""
+    candidates = search_symbols() if symbols is None else [get_symbol(own) for own in symbols]
+    for depth in range(len(network.layers)):
+        layer = network.layers[depth]
+        nodes = nodes_of(network, X)[depth]
+        spread = layer.edge_values(nodes).std(axis=0)
+        constant = spread <= CONSTANT * spread.max(axis=0)
+        for i, j in np.argwhere(layer.splined).tolist():
+            edge = (depth, i, j)
+            if constant[i, j]:
+                network = fixed(network, X, edge, LIBRARY["0"], None)
+                continue
+            fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
+            good = [fit for fit in fits if fit.r2 >= r2_threshold]
+            y = edge_samples(network, X, *edge)[1]
+            good.sort(key=lambda fit: _price(fit, float(np.ptp(y)), floor, weight_simple))
+            for fit in good:
+                try:
+                    network = fixed(network, X, edge, fit.symbol, fit.parameters)
+                except ValueError:
+                    # The next best symbol may do.
+                    continue
+                break
+    return network
+
+
+def _price(
+    fit: SymbolFit, extent: float, floor: float, weight_simple: float
+) -> tuple[bool, float, bool]:
+    """Return what orders fits to an edge that is itself known to a share `floor` only.
+
+    A sine that is many times as high as the edge is a parabola in disguise, and like it many other
+    functions have polynomials as their limits; such fits come last.
+    """
+    disguised = abs(fit.parameters.c) > MAX_CANCELLATION * extent and fit.symbol.redundant == "none"
+    accuracy = math.log2(max(1.0 - fit.r2, floor, FLOOR))
+    # A free parameter more costs half as much as a step of complexity.
+    complexity = fit.symbol.complexity + 0.5 * (fit.symbol.redundant == "none")
+    value = (1.0 - weight_simple) * accuracy + weight_simple * complexity
+    return disguised, value, fit.symbol.redundant == "none"
