@@ -146,6 +146,9 @@ class Trainer:
         if not search:
             present = self.best.network.grid_size
             sizes = tuple(size for size in sizes if size >= present) or sizes[-1:]
+        if not any(layer.splined.any() for layer in self.best.network.layers):
+            # Without splines there are neither grids nor weights to choose.
+            sizes = ()
         for number, grid_size in enumerate(sizes):
             if self._spent():
                 break

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from skkan import KANClassifier, KANRegressor
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
 OPTIONS = {
     "additive": ADDITIVE,
     "network": SMALL,
