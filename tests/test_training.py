@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from skkan._losses import BinaryLogLoss
 from skkan._network import Network
 from skkan._penalties import BENDING
 from skkan._progress import Phase, Progress
+from skkan._smoothing import full_posterior, update_smoothing
 from skkan._symbolic_edge import SymbolicEdge
 from skkan._training import Trainer
 from skkan.datasets import make_formula
@@ -353,6 +355,32 @@ def test_straight_pieces_have_no_stiffer_roughness(phases):
 )
 def test_other_fits_are_held_by_their_bending(changes):
     assert smooth_trainer(grid_sizes=(5, 10), **changes).run().penalty.order == BENDING
+
+
+@pytest.mark.parametrize(
+    ("noise", "gain", "stiff"),
+    [(1e-6, 1.0, True), (1e-6, -1.0, False), (1e-13, 1.0, True), (1e-13, -1.0, True)],
+)
+def test_the_stiffer_of_two_fits_is_kept_if_it_is_likelier_or_both_are_exact(
+    monkeypatch, noise, gain, stiff
+):
+    run = smooth_trainer(grid_sizes=(5,))
+    state = run._race()[0]
+    objective = run.problem.objective(state.network, state.penalty, None)
+    found = update_smoothing(objective, state.network.get_parameters(), full_posterior)
+    state = replace(state, smoothing=replace(found, noise=noise))
+
+    def likelier(other, *_):
+        level = found.log_evidence + gain
+        return replace(other, smoothing=replace(state.smoothing, log_evidence=level))
+
+    monkeypatch.setattr(run, "_with_evidence", likelier)
+    monkeypatch.setattr(run, "_climb", lambda one, *_: one)
+    run.best = state
+    kept = run._stiffen(state, None, None)
+    assert kept.penalty.order == (4 if stiff else BENDING)
+    # What comes later has to be better than either of them.
+    assert kept.log_evidence == found.log_evidence + max(gain, 0.0)
 
 
 def test_classes_have_no_noise_level_to_be_free_of():
