@@ -136,8 +136,8 @@ def follow_hidden_nodes(
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
     The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
-    laying the new grid over the range of the data may change an edge function. A grid that its
-    data fill well enough stays where it is. The factors of a product node can absorb a change of
+    laying the new grid over the range of the data may change an edge function. A grid without
+    stretch that its data fill well enough stays where it is. The factors of a product node can absorb a change of
     its unit, in equal parts, but no shift; it keeps its place, and its grid goes there.
 
     Parameters
@@ -169,7 +169,7 @@ def follow_hidden_nodes(
         low, high = out.min(axis=0), out.max(axis=0)
         old = following.grid
         fills = high - low >= FULL_ENOUGH * (old.high - old.low)
-        stays = fills & (low >= old.low) & (high <= old.high) & (not fresh)
+        stays = fills & (low >= old.low) & (high <= old.high) & (not fresh and stretch == 0.0)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(middle))), half, 1.0)
         arity = np.array(layer.arities)
@@ -186,8 +186,7 @@ def follow_hidden_nodes(
         limit = 1.0 + HIDDEN_MARGIN
         ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
         ends += centre[:, None]
-        inner = stretched(old.breakpoints[stays], -stretch)
-        ends[stays] = subdivided(inner, grid_size)
+        ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         ends = stretched(ends, stretch)
         following.regrid(SplineGrid(ends, old.degree))
         shrink.append(divisor)

@@ -429,7 +429,7 @@ class Trainer:
         shape = self.settings.shape
         network = embedded(rival.best.network, shape)
         order = rival.best.penalty.order
-        shrink = self.problem.follow(network, network.grid_size, order)
+        shrink = self.problem.follow(network, network.grid_size, order, fresh=True)
         penalty = self.problem.first_penalty(network).of_order(network, order)
         for name, weight in rival.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2

@@ -51,6 +51,7 @@ BAD_PARAMETERS = {
     "knots": ["random", -0.1, 1.5, None],
     "solver": ["adam", None],
     "alpha": [-1e-9, "large", None, np.nan, np.inf],
+    "sparsity": [-1e-3, "auto", None, np.nan, np.inf],
     "n_restarts": [0, 1.5],
     "max_iter": [0, -1, 10.0],
     "tol": [-1e-3, "small", np.nan],

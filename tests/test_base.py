@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 from estimator_data import (
     ADDITIVE,
+    ESTIMATORS,
     SMALL,
     curved_data,
     interrupt_after,
     largest_difference,
+    outputs,
     product_data,
+    target_for,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import skkan._race
 from skkan import KANRegressor
+from skkan._sparsity import Sparsity
 
 # Every penalised fit of these ends by its tolerance.
 FIXED = {**ADDITIVE, "alpha": 1e-2}
@@ -422,3 +426,54 @@ def test_warm_start_does_not_fall_back_to_a_coarser_grid():
     estimator.fit(X, y)
     assert estimator.network_.grid_size == 12
     assert max(estimator.loss_curve_) <= loss * (1.0 + 1e-9)
+
+
+def n_edges(estimator):
+    """Count the edges that `prune` would keep."""
+    return sum(int((scores > 3e-2).sum()) for scores in estimator.edge_scores_)
+
+
+@pytest.mark.parametrize("alpha", ["auto", 1e-3])
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_without_sparsity_it_changes_nothing(monkeypatch, cls, alpha):
+    X, y = curved_data()
+    options, t = {**SMALL, "alpha": alpha}, target_for(cls, y)
+    expected = outputs(cls(**options, sparsity=0).fit(X, t), X)
+    monkeypatch.setattr(Sparsity, "of", None)
+    default = cls(**options).fit(X, t)
+    assert default.sparsity == 0.0
+    np.testing.assert_array_equal(outputs(default, X), expected)
+
+
+@pytest.mark.parametrize("solver", ["lm", "lbfgs"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_sparsity_makes_edges_vanish(seed, solver):
+    X, y = curved_data(300, 3, seed)
+    options = {"hidden_layer_sizes": (5,), "alpha": 1e-4, "solver": solver, "random_state": seed}
+    dense, sparse = (fit(X, y, **options, sparsity=strength) for strength in (0.0, 1e-3))
+    assert n_edges(sparse) < n_edges(dense)
+    assert solver == "lbfgs" or n_edges(sparse) <= 0.5 * n_edges(dense)
+    assert sparse.score(X, y) > 0.98
+    # The loss of the network kept is that of the whole objective.
+    assert sparse.loss_ > 0.5 * np.mean((sparse.predict(X) - y) ** 2) / y.var()
+
+
+def test_more_sparsity_leaves_less():
+    X, y = curved_data(200, 3)
+    options = {**FIXED, "alpha": 1e-4}
+    magnitudes = [
+        sum(own.magnitudes.sum() for own in fit(X, y, **options, sparsity=strength)._activity)
+        for strength in (0.0, 1e-2, 1e-1, 1.0)
+    ]
+    assert all(b < a for a, b in pairwise(magnitudes))
+    assert magnitudes[-1] < 0.2 * magnitudes[0]
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_refit_takes_sparsity_into_account(cls):
+    X, y = curved_data(200, 3)
+    t = target_for(cls, y)
+    estimator = cls(**ADDITIVE, alpha=1e-4).fit(X, t)
+    before = estimator._activity[0].magnitudes.sum()
+    estimator.set_params(sparsity=0.1).refit(X, t)
+    assert estimator._activity[0].magnitudes.sum() < 0.95 * before

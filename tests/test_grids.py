@@ -13,6 +13,8 @@ from skkan._grids import (
     follow_hidden_nodes,
     refine_inputs,
     refined,
+    stretched,
+    subdivided,
     weighted_quantiles,
 )
 from skkan._layer import Layer
@@ -264,3 +266,123 @@ def test_finer_grids_keep_masks_symbols_and_products():
         assert new.arities == old.arities
         assert new.symbols.keys() == old.symbols.keys()
         np.testing.assert_array_equal(new.active, old.active)
+
+
+def test_stretching_moves_the_ends_only():
+    ends = np.array([[-1.0, 0.25, 0.5, 2.0], [0.0, 1.0, 2.0, 3.0]])
+    before = ends.copy()
+    longer = stretched(ends, 0.5)
+    np.testing.assert_array_equal(longer, [[-1.5, 0.25, 0.5, 2.5], [-0.5, 1.0, 2.0, 3.5]])
+    np.testing.assert_array_equal(stretched(longer, -0.5), before)
+    np.testing.assert_array_equal(ends, before)
+
+
+@pytest.mark.parametrize("base", ["zero", "silu"])
+@pytest.mark.parametrize("quantile_share", [0.0, 0.6])
+def test_nested_grids_of_the_inputs_are_cut_wherever_the_data_are(quantile_share, base):
+    rng = np.random.default_rng(13)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 1), base=base)
+    layer = network.layers[0]
+    coarse, before = layer.grid.breakpoints, layer.edge_values(inputs)
+    refine_inputs(network, inputs, weight, 12, quantile_share)
+    assert_close(layer.edge_values(inputs), before, 1e-12)
+    np.testing.assert_array_equal(layer.grid.breakpoints, subdivided(coarse, 12))
+    np.testing.assert_allclose(layer.grid.breakpoints[:, ::3], coarse, rtol=0.0, atol=1e-15)
+
+
+def followed_network(rng, inputs, weight, grid_size=5, stretch=0.0):
+    """Return a network whose hidden grids have been laid over its nodes."""
+    network = draw_network(rng, (2, 3, 2), base="silu")
+    follow_hidden_nodes(network, inputs, weight, grid_size, 0.0, stretch, fresh=True)
+    return network
+
+
+def shrunk(network, factor):
+    """Return the network whose hidden nodes reach less far, all edge functions as they are."""
+    other = network.copy()
+    other.layers[0].coef *= factor
+    return other
+
+
+def test_a_grid_that_its_data_fill_stays():
+    rng = np.random.default_rng(14)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight), 0.93)
+    before, ends = network.outputs(inputs), network.layers[1].grid.breakpoints
+    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    np.testing.assert_array_equal(shrink[0], np.ones(3))
+    np.testing.assert_array_equal(network.layers[1].grid.breakpoints, ends)
+    assert_close(network.outputs(inputs), before, 1e-13)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.2])
+def test_a_grid_that_its_data_do_not_fit_moves(factor):
+    rng = np.random.default_rng(15)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight), factor)
+    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    np.testing.assert_allclose(shrink[0], factor, rtol=1e-12)
+    np.testing.assert_allclose(hidden_nodes(network, inputs)[0].max(axis=0), 1.0, rtol=1e-12)
+
+
+def test_grids_stay_or_move_node_by_node():
+    rng = np.random.default_rng(16)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight), np.array([0.95, 0.5, 0.95]))
+    shrink = follow_hidden_nodes(network, inputs, weight, 10, 0.0)
+    np.testing.assert_allclose(shrink[0], [1.0, 0.5, 1.0], rtol=1e-12)
+    assert shrink[0][0] == shrink[0][2] == 1.0
+
+
+def test_grids_that_stay_nest_when_they_are_cut():
+    rng = np.random.default_rng(17)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight), 0.97)
+    before = network.outputs(inputs)
+    for grid_size in (10, 20):
+        coarse = network.layers[1].grid.breakpoints
+        follow_hidden_nodes(network, inputs, weight, grid_size, 0.0)
+        assert network.layers[1].grid.grid_size == grid_size
+        np.testing.assert_allclose(
+            network.layers[1].grid.breakpoints[:, ::2], coarse, rtol=0.0, atol=1e-15
+        )
+        assert_close(network.outputs(inputs), before, 1e-12)
+
+
+def test_fresh_grids_do_not_stay():
+    rng = np.random.default_rng(18)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight), 0.93)
+    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0, fresh=True)
+    np.testing.assert_allclose(shrink[0], 0.93, rtol=1e-12)
+    nodes = hidden_nodes(network, inputs)[0]
+    np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)
+    np.testing.assert_allclose(nodes.max(axis=0), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("grid_size", [5, 20])
+def test_stretch_lengthens_the_outermost_intervals(grid_size):
+    rng = np.random.default_rng(19)
+    inputs, weight = draw_samples(rng)
+    network = followed_network(rng, inputs, weight, grid_size, stretch=0.15)
+    ends = network.layers[1].grid.breakpoints
+    limit = 1.0 + HIDDEN_MARGIN
+    plain = np.tile(np.linspace(-limit, limit, grid_size + 1), (3, 1))
+    np.testing.assert_allclose(ends, stretched(plain, 0.15), rtol=0.0, atol=1e-13)
+
+
+def test_stretched_grids_that_stay_keep_their_stretch_when_they_are_cut():
+    rng = np.random.default_rng(20)
+    inputs, weight = draw_samples(rng)
+    # Nodes that have grown into the room at the border.
+    network = shrunk(followed_network(rng, inputs, weight, stretch=0.15), 1.1)
+    coarse = network.layers[1].grid.breakpoints
+    shrink = follow_hidden_nodes(network, inputs, weight, 10, 0.0, 0.15)
+    np.testing.assert_array_equal(shrink[0], np.ones(3))
+    np.testing.assert_allclose(
+        network.layers[1].grid.breakpoints[:, ::2], coarse, rtol=0.0, atol=1e-14
+    )
+    finest = np.diff(network.layers[1].grid.breakpoints, axis=1)
+    np.testing.assert_allclose(finest[:, 1:-1], finest[0, 1], rtol=1e-12)
+    np.testing.assert_allclose(finest[:, [0, -1]], finest[0, 1] + 0.15, rtol=1e-12)

@@ -12,10 +12,15 @@ from networks import (
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._layer import Layer
-from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, LayerPenalty, Penalty
+from skkan._penalties import BENDING, HIGHEST_WEIGHT, LOWEST_WEIGHT, LayerPenalty, Penalty
 
 BASES = list(BASE_FUNCTIONS)
 DEGREES = range(1, 6)
+
+
+def stiff(degree):
+    """Return the highest order of the roughness, that of the jumps."""
+    return degree + 1
 
 
 def draw(base="silu", softmax=False, shape=(2, 3, 2), degree=3, seed=0):
@@ -140,11 +145,12 @@ def test_forms_do_not_depend_on_the_position_and_scale_of_the_grid(degree):
         assert_close(after.forms[name], form, 1e-9)
 
 
+@pytest.mark.parametrize("order_of", [lambda _: BENDING, stiff], ids=["bending", "stiff"])
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("degree", DEGREES)
-def test_forms_have_orthogonal_ranges_of_the_stated_ranks(degree, base):
+def test_forms_have_orthogonal_ranges_of_the_stated_ranks(degree, base, order_of):
     network, _, _ = draw(base, degree=degree)
-    own = LayerPenalty.of(network.layers[0], 1.0, 1.0)
+    own = LayerPenalty.of(network.layers[0], 1.0, 1.0, order_of(degree))
     rough, line = own.forms["rough"], own.forms["line"]
     assert np.abs(rough @ line).max() < 1e-10 * np.abs(rough).max() * np.abs(line).max()
     assert own.ranks["rough"] + own.ranks["line"] == network.layers[0].n_features - 1
@@ -312,3 +318,111 @@ def test_an_output_without_splines_leaves_the_others_their_constants():
     penalty = Penalty(network.masked([np.array([[1, 0], [1, 0]])]), 1.0, 1.0, softmax=True)
     value, _ = penalty.value_and_gradient(network, np.ones(network.n_parameters))
     assert value == pytest.approx(0.0, abs=1e-12)
+
+
+def polynomial_coef(grid, polynomials):
+    """Return the coefficients of polynomials of the grid coordinate, one for every node."""
+    sites = np.linspace(grid.low, grid.high, 4 * grid.n_splines)
+    u = 2.0 * (sites - grid.low) / (grid.high - grid.low) - 1.0
+    values = [np.polyval(own, at) for own, at in zip(polynomials, u.T, strict=True)]
+    basis = grid.dense(sites).transpose(1, 0, 2)
+    return (np.linalg.pinv(basis) @ np.array(values)[:, :, None])[:, :, 0]
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+@pytest.mark.parametrize("even", [True, False])
+def test_polynomials_cost_their_bending_whatever_the_order(even, degree):
+    rng = np.random.default_rng(10)
+    grid = even_grid(3, 5, degree) if even else uneven_grid(rng, 3, 5, degree)
+    layer = spline_layer(grid, polynomial_coef(grid, rng.normal(size=(3, degree + 1))))
+    bending = LayerPenalty.of(layer, 1.0, 1.0).energies(layer.coef)
+    with_jumps = LayerPenalty.of(layer, 1.0, 1.0, stiff(degree)).energies(layer.coef)
+    for name, energy in bending.items():
+        np.testing.assert_allclose(with_jumps[name], energy, rtol=1e-8, atol=1e-15)
+    assert degree == 1 or bending["rough"].min() > 1e-3
+
+
+@pytest.mark.parametrize("degree", range(2, 6))
+@pytest.mark.parametrize("even", [True, False])
+def test_highest_order_adds_the_jumps_of_the_highest_derivative(even, degree):
+    rng = np.random.default_rng(11)
+    grid = even_grid(3, 6, degree) if even else uneven_grid(rng, 3, 6, degree)
+    layer = spline_layer(grid, rng.normal(size=(3, grid.n_splines)))
+    bending, with_jumps = (
+        LayerPenalty.of(layer, 1.0, 1.0, order).energies(layer.coef)["rough"][:, 0]
+        for order in (BENDING, stiff(degree))
+    )
+    # The highest derivative, which is constant within an interval, in the grid coordinate.
+    middles = 0.5 * (grid.breakpoints[:, 1:] + grid.breakpoints[:, :-1])
+    highest = np.einsum("smn,mno->ms", grid.dense(middles.T, degree), layer.coef)
+    jumps = np.diff(highest, axis=1) * layer.half_span[:, None] ** degree
+    lengths = np.diff(grid.breakpoints, axis=1) / layer.half_span[:, None]
+    means = 0.5 * (lengths[:, 1:] + lengths[:, :-1])
+    np.testing.assert_allclose(with_jumps - bending, (jumps**2 / means).sum(axis=1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("degree", DEGREES)
+@pytest.mark.parametrize("order_of", [lambda _: BENDING, stiff], ids=["bending", "stiff"])
+def test_energies_are_never_negative_on_fine_grids(order_of, degree):
+    """A quadratic form, multiplied out, loses its sign to rounding."""
+    rng = np.random.default_rng(12)
+    grid = uneven_grid(rng, 4, 80, degree)
+    slope, constant = rng.normal(size=(2, 4, 1))
+    layer = spline_layer(grid, constant + slope * grid.greville())
+    own = LayerPenalty.of(layer, 1.0, 1.0, order_of(degree))
+    energies = own.energies(layer.coef)
+    assert min(energy.min() for energy in energies.values()) >= 0.0
+    scale = np.abs(own.forms["rough"]).max() * np.abs(layer.coef).max() ** 2
+    assert energies["rough"].max() < 1e-20 * scale
+    assert np.all(np.isfinite(own.log_dets["rough"]))
+
+
+@pytest.mark.parametrize("base", ["zero", "silu"])
+def test_another_order_keeps_the_cost_of_every_edge(base):
+    network, penalty, parameters = draw(base, seed=13)
+    other = penalty.of_order(network, 4)
+    assert (penalty.order, other.order) == (BENDING, 4)
+    for before, after, layer in zip(penalty.layers, other.layers, network.layers, strict=True):
+        old, new = before.energies(layer.coef), after.energies(layer.coef)
+        assert np.all(new["rough"] > 1.1 * old["rough"])
+        for name, weight in before.weights.items():
+            assert_close(after.weights[name] * new[name], weight * old[name], 1e-12)
+    value, _ = other.value_and_gradient(network, parameters)
+    assert value == pytest.approx(penalty.value_and_gradient(network, parameters)[0], rel=1e-12)
+
+
+def test_another_order_keeps_limits_and_softmax():
+    network, _, _ = draw("zero", softmax=True)
+    floors = {"rough": 1e-2, "line": 1e-4}
+    penalty = Penalty(network, 1e-2, 1e-4, softmax=True, floors=floors)
+    other = penalty.of_order(network, 4)
+    assert other.softmax
+    assert other.floors == floors
+    for own in other.layers:
+        for name, weight in own.weights.items():
+            assert weight.min() >= floors[name]
+            assert weight.max() <= HIGHEST_WEIGHT
+
+
+def test_edges_without_bends_may_have_any_weight_of_another_order():
+    network, _, _ = draw("zero")
+    for layer in network.layers:
+        layer.coef[:] = 0.0
+    for own in Penalty(network, 1.0, 1.0).of_order(network, 4).layers:
+        for weight in own.weights.values():
+            assert np.all((weight >= LOWEST_WEIGHT) & (weight <= HIGHEST_WEIGHT))
+
+
+def test_order_is_kept_on_other_grids_and_for_other_inputs():
+    network, penalty, parameters = draw("silu", seed=14, shape=(3, 3, 2))
+    penalty = penalty.of_order(network, 4)
+    order = np.array([2, 0, 1])
+    moved, permuted = network.with_inputs(order), penalty.with_inputs(order)
+    value, _ = permuted.value_and_gradient(moved, moved.get_parameters())
+    assert value == pytest.approx(penalty.value_and_gradient(network, parameters)[0], rel=1e-13)
+    carried = penalty.carried_to(moved, [np.ones(3), np.ones(2)])
+    for other in (permuted, carried, penalty.for_edges_of(network)):
+        assert other.order == 4
+    for own, layer in zip(carried.layers, moved.layers, strict=True):
+        for name, form in LayerPenalty.of(layer, 1.0, 1.0, 4).forms.items():
+            np.testing.assert_array_equal(own.forms[name], form)

@@ -3,7 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import (
+    FUNCTIONS,
     LOSSES,
+    TRAITS,
     altered,
     assert_close,
     draw_network,
@@ -21,6 +23,8 @@ from skkan._losses import SquaredLoss
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan._smoothing import full_posterior, node_posterior, node_views, update_smoothing
+from skkan._splines import SplineGrid
+from skkan._symbolic_edge import SymbolicEdge
 
 POSTERIORS = [full_posterior, node_posterior]
 
@@ -413,3 +417,114 @@ def test_extreme_weights_and_few_samples_give_finite_answers(loss, weight, poste
     for own in before.layers:
         for weights in own.weights.values():
             assert np.all(weights == weight)
+
+
+def pair_of_masked(rng, loss="squared", base="silu"):
+    """Return an objective with edges masked, and that of the network without them.
+
+    The masked network has a third input and a third hidden node that no edge enters or leaves.
+    """
+    small, _ = draw_objective(rng, loss, (2,), n_samples=60, base=base)
+    n_outputs = LOSSES[loss][1]
+    large = draw_network(rng, (3, 3, n_outputs), base=base)
+    for own, other in zip(large.layers, small.network.layers, strict=True):
+        n_in, _, n_out = other.coef.shape
+        ends = np.concatenate([other.grid.breakpoints, own.grid.breakpoints[n_in:]])
+        own.grid = SplineGrid(ends, 3)
+        own.coef[:n_in, :, :n_out] = other.coef
+    used = np.array([[True], [True], [False]])
+    large = large.masked([used & used.T, np.tile(used, (1, n_outputs))])
+    inputs = np.column_stack([small.data.inputs, rng.uniform(-1.0, 1.0, size=60)])
+    data = replace(small.data, inputs=inputs)
+    penalty = draw_penalty(rng, large, softmax=loss == "multinomial")
+    return Objective(large, data, small.loss, penalty), small
+
+
+def of_small(small, penalty):
+    """Return the small objective with the weights that its edges have in the masked network."""
+    weights = [
+        {name: w[: layer.n_in, : layer.n_subnodes] for name, w in own.weights.items()}
+        for own, layer in zip(penalty.layers, small.network.layers, strict=True)
+    ]
+    return altered(small, small.penalty.with_weights(weights))
+
+
+@pytest.mark.parametrize("posterior_of", POSTERIORS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_edges_that_are_masked_do_not_count(loss, posterior_of):
+    rng = np.random.default_rng(15)
+    masked, small = pair_of_masked(rng, loss)
+    for _ in range(3):
+        penalty = draw_penalty(rng, masked.network, softmax=loss == "multinomial")
+        masked = altered(masked, penalty)
+        small = of_small(small, penalty)
+        found, expected = (
+            update_smoothing(one, one.network.get_parameters(), posterior_of)
+            for one in (masked, small)
+        )
+        assert found.noise == pytest.approx(expected.noise, rel=1e-9)
+        assert found.dof == pytest.approx(expected.dof, rel=1e-7)
+        assert found.log_evidence == pytest.approx(expected.log_evidence, abs=1e-6)
+        for kind in ("by_edge", "by_layer"):
+            layers = zip(
+                getattr(found, kind).layers,
+                getattr(expected, kind).layers,
+                penalty.layers,
+                masked.network.layers,
+                strict=True,
+            )
+            for own, other, before, layer in layers:
+                for name, weight in other.weights.items():
+                    n_in, n_out = weight.shape
+                    assert_close(own.weights[name][:n_in, :n_out], weight, 1e-6)
+                    dead = ~layer.splined
+                    np.testing.assert_array_equal(
+                        own.weights[name][dead], before.weights[name][dead]
+                    )
+
+
+@pytest.mark.parametrize("posterior_of", POSTERIORS)
+@pytest.mark.parametrize("traits", [("symbols",), TRAITS])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_only_splines_of_partly_symbolic_networks_are_smoothed(loss, traits, posterior_of):
+    objective, parameters = draw_objective(
+        np.random.default_rng(18), loss, (3, 2), n_samples=80, base="silu", traits=traits
+    )
+    network, before = objective.network, objective.penalty
+    found = update_smoothing(objective, parameters, posterior_of)
+    assert np.all(np.isfinite([found.noise, found.dof, found.log_evidence]))
+    n_splined = sum(int(layer.splined.sum()) * layer.n_features for layer in network.layers)
+    assert 0.0 < found.dof <= n_splined < network.n_coefficients
+    coefs = network.split(parameters)
+    layers = zip(found.by_edge.layers, found.by_layer.layers, network.layers, coefs, strict=True)
+    for depth, (by_edge, by_layer, layer, coef) in enumerate(layers):
+        for name, energy in before.layers[depth].energies(coef).items():
+            own, common = by_edge.weights[name], by_layer.weights[name]
+            fixed, splined = before.layers[depth].weights[name][~layer.splined], layer.splined
+            np.testing.assert_array_equal(own[~splined], fixed)
+            np.testing.assert_array_equal(common[~splined], fixed)
+            assert len(np.unique(common[splined])) <= 1
+            # Weight times energy is, but for a factor, the degrees of freedom; they add up.
+            total = (own * energy)[splined].sum()
+            assert (common * energy)[splined].sum() == pytest.approx(total, rel=1e-10)
+
+
+@pytest.mark.parametrize("posterior_of", POSTERIORS)
+def test_symbolic_edges_are_taken_as_given(posterior_of):
+    """To the splines, a symbolic edge into an output is part of the target."""
+    rng = np.random.default_rng(17)
+    plain, _ = draw_objective(rng, "squared", (), n_samples=60, n_inputs=3)
+    edge = SymbolicEdge(FUNCTIONS["sin"], np.array([1.5, 0.3, 0.8, 0.1]))
+    network = plain.network.with_symbol(0, 1, 0, edge)
+    penalty = plain.penalty.for_edges_of(network)
+    symbolic = Objective(network, plain.data, plain.loss, penalty)
+    masked = plain.network.masked([[[True], [False], [True]]])
+    target = plain.data.target - edge.value(plain.data.inputs[:, [1]])
+    without = Objective(masked, replace(plain.data, target=target), plain.loss, penalty)
+    found, expected = (
+        update_smoothing(one, one.network.get_parameters(), posterior_of)
+        for one in (symbolic, without)
+    )
+    assert found.dof == pytest.approx(expected.dof, rel=1e-9)
+    assert found.noise == pytest.approx(expected.noise, rel=1e-9)
+    assert found.log_evidence == pytest.approx(expected.log_evidence, rel=1e-9)

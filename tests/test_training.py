@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,17 +10,21 @@ from estimator_data import (
     largest_difference,
     product_data,
 )
+from networks import FUNCTIONS
+from problems import problem_of
+from sklearn.base import clone
 
 import skkan._race
 from skkan import KANRegressor
-from skkan._data import Scaling, TrainingData
 from skkan._grids import INPUT_MARGIN
-from skkan._losses import BinaryLogLoss, SquaredLoss
+from skkan._losses import BinaryLogLoss
 from skkan._network import Network
-from skkan._problem import Problem
+from skkan._penalties import BENDING
 from skkan._progress import Phase, Progress
-from skkan._settings import Settings
+from skkan._smoothing import full_posterior, update_smoothing
+from skkan._symbolic_edge import SymbolicEdge
 from skkan._training import Trainer
+from skkan.datasets import make_formula
 
 LARGEST_JUMP = 8.0
 
@@ -60,37 +65,9 @@ def ridge_data(n_samples=120):
     return X, np.exp(-20.0 * (X[:, 0] + X[:, 1] ** 2 - 0.3) ** 2)
 
 
-def settings(**changes):
-    options = {
-        "shape": (2, 2, 1),
-        "grid_sizes": (3,),
-        "degree": 3,
-        "base_function": "zero",
-        "quantile_share": 0.0,
-        "solver": "lm",
-        "alpha": 1e-2,
-        "n_restarts": 1,
-        "max_iter": 200,
-        "tol": 1e-6,
-        "n_iter_no_change": 5,
-        "n_jobs": None,
-    }
-    return Settings(**{**options, **changes})
-
-
 def trainer(X, y, validation=None, loss=None, **changes):
-    target, weight = y.reshape(len(y), -1).astype(float), np.ones(len(y))
-    loss = loss or SquaredLoss()
-    scaling = Scaling.of(X, target, weight, standardise=isinstance(loss, SquaredLoss))
-    held_out = None
-    if validation is not None:
-        X_out, y_out = validation
-        held_out = TrainingData.of(
-            X_out, y_out.reshape(len(y_out), -1).astype(float), np.ones(len(y_out)), scaling
-        )
-    data = TrainingData.of(X, target, weight, scaling)
     return Trainer(
-        Problem(data, held_out, loss, settings(**changes), scaling),
+        problem_of(X, y, validation, loss, **changes),
         Progress(KANRegressor(), lambda network: {"network_": network}, X, y),
         np.random.default_rng(0),
     )
@@ -334,3 +311,119 @@ def test_same_generator_same_network():
     X, y = product_data()
     a, b = (trainer(X, y, n_restarts=4).run().network(X) for _ in range(2))
     np.testing.assert_array_equal(a, b)
+
+
+def smooth_trainer(noise=0.0, **changes):
+    """Return a trainer for a formula of two layers, with noise relative to its deviation."""
+    X, y = make_formula("exp_sin_sq", 300, random_state=0)
+    y = y + noise * y.std() * np.random.default_rng(0).normal(size=300)
+    return trainer(X, y, **{"shape": (2, 1, 1), "alpha": None, "n_restarts": 2, **changes})
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_next_to_noise_free_data_are_held_at_the_border(monkeypatch, seed):
+    X, y = make_formula("exp_sin_sq", 1000, random_state=seed)
+    X_test, y_test = make_formula("exp_sin_sq", 5000, random_state=10**6 + seed)
+    border = np.abs(X_test).max(axis=1) > 0.95
+    model = KANRegressor((1,), grid_size=(5, 10, 20, 40), random_state=seed).fit(X, y)
+    assert model._penalty.order == 4
+    error = model.predict(X_test) - y_test
+    assert np.sqrt(np.mean(error**2)) <= 1.5e-6
+    monkeypatch.setattr(Trainer, "_stiffen", lambda self, state, *_: state)  # noqa: ARG005
+    bending = clone(model).fit(X, y)
+    assert bending._penalty.order == BENDING
+    worse = bending.predict(X_test[border]) - y_test[border]
+    assert np.mean(error[border] ** 2) < 0.5 * np.mean(worse**2)
+
+
+@pytest.mark.parametrize("degree", [2, 3, 4])
+def test_the_stiff_roughness_is_of_the_highest_order(degree):
+    run = smooth_trainer(grid_sizes=(5, 10), degree=degree)
+    assert run.run().penalty.order == degree + 1
+
+
+def test_straight_pieces_have_no_stiffer_roughness(phases):
+    result = smooth_trainer(grid_sizes=(5,), degree=1).run()
+    assert result.penalty.order == BENDING
+    assert "grid size 5" in [name for name, _ in phases]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"noise": 0.1}, {"alpha": 1e-6}],
+    ids=["noise", "fixed weight"],
+)
+def test_other_fits_are_held_by_their_bending(changes):
+    assert smooth_trainer(grid_sizes=(5, 10), **changes).run().penalty.order == BENDING
+
+
+@pytest.mark.parametrize(
+    ("noise", "gain", "stiff"),
+    [(1e-6, 1.0, True), (1e-6, -1.0, False), (1e-13, 1.0, True), (1e-13, -1.0, True)],
+)
+def test_the_stiffer_of_two_fits_is_kept_if_it_is_likelier_or_both_are_exact(
+    monkeypatch, noise, gain, stiff
+):
+    run = smooth_trainer(grid_sizes=(5,))
+    state = run._race()[0]
+    objective = run.problem.objective(state.network, state.penalty, None)
+    found = update_smoothing(objective, state.network.get_parameters(), full_posterior)
+    state = replace(state, smoothing=replace(found, noise=noise))
+
+    def likelier(other, *_):
+        level = found.log_evidence + gain
+        return replace(other, smoothing=replace(state.smoothing, log_evidence=level))
+
+    monkeypatch.setattr(run, "_with_evidence", likelier)
+    monkeypatch.setattr(run, "_climb", lambda one, *_: one)
+    run.best = state
+    kept = run._stiffen(state, None, None)
+    assert kept.penalty.order == (4 if stiff else BENDING)
+    # What comes later has to be better than either of them.
+    assert kept.log_evidence == found.log_evidence + max(gain, 0.0)
+
+
+def test_classes_have_no_noise_level_to_be_free_of():
+    X, y = curved_data()
+    run = trainer(X, np.sign(y) > 0, loss=BinaryLogLoss(), shape=(2, 1), alpha=None)
+    assert run.run().penalty.order == BENDING
+
+
+def test_the_additive_model_hands_on_its_order():
+    X, _ = curved_data()
+    result = trainer(X, np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2, grid_sizes=(5, 10), alpha=None).run()
+    assert result.network.shape == (2, 2, 1)
+    assert result.penalty.order == 4
+    layer = result.network.layers[1]
+    # Room for polynomials that go on.
+    assert (layer.grid.high - layer.grid.low).max() > 2.0 * (1.05 + 0.1)
+    assert not result.network.layers[0].coef[:, :, 1].any()
+
+
+def test_of_several_finalists_the_one_of_highest_evidence_wins(monkeypatch):
+    evidence = {}
+    for which in (slice(None), slice(None, None, -1), slice(0, 1), slice(1, 2)):
+        run = smooth_trainer(0.1, n_restarts=8, max_iter=1000)
+        finalists = run._race()
+        assert len(finalists) == 2
+        monkeypatch.setattr(run, "_polish", lambda: None)
+        run._train(finalists[which], search=True)
+        evidence[str(which)] = run.best.log_evidence
+    both, reversed_order, *alone = evidence.values()
+    assert both == pytest.approx(max(alone), rel=1e-12)
+    assert reversed_order == pytest.approx(max(alone), rel=1e-12)
+    assert abs(alone[0] - alone[1]) > 1e-6
+
+
+def test_networks_without_splines_are_polished_only(phases):
+    X, y = curved_data()
+    run = trainer(X, y, shape=(2, 1), grid_sizes=(3, 6), alpha=None)
+    network = run._race()[0].network
+    phases.clear()
+    for i, name in enumerate(("sin", "square")):
+        network = network.with_symbol(0, i, 0, SymbolicEdge(FUNCTIONS[name], np.ones(4)))
+    result = run.run((network, None))
+    assert [name for name, _ in phases] == ["polish"]
+    assert result.converged
+    assert np.mean((result.network(X)[:, 0] - y) ** 2) < 0.01 * y.var()
+    assert result.network.grid_size == 3
