@@ -137,8 +137,9 @@ def follow_hidden_nodes(
 
     The affine map of a hidden node is absorbed by the edges on both its sides, exactly; only
     laying the new grid over the range of the data may change an edge function. A grid without
-    stretch that its data fill well enough stays where it is. The factors of a product node can absorb a change of
-    its unit, in equal parts, but no shift; it keeps its place, and its grid goes there.
+    stretch that its data fill well enough stays where it is. The factors of a product node can
+    absorb a change of its unit, in equal parts, but no shift; it keeps its place, and its grid goes
+    there.
 
     Parameters
     ----------

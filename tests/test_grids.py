@@ -370,19 +370,3 @@ def test_stretch_lengthens_the_outermost_intervals(grid_size):
     limit = 1.0 + HIDDEN_MARGIN
     plain = np.tile(np.linspace(-limit, limit, grid_size + 1), (3, 1))
     np.testing.assert_allclose(ends, stretched(plain, 0.15), rtol=0.0, atol=1e-13)
-
-
-def test_stretched_grids_that_stay_keep_their_stretch_when_they_are_cut():
-    rng = np.random.default_rng(20)
-    inputs, weight = draw_samples(rng)
-    # Nodes that have grown into the room at the border.
-    network = shrunk(followed_network(rng, inputs, weight, stretch=0.15), 1.1)
-    coarse = network.layers[1].grid.breakpoints
-    shrink = follow_hidden_nodes(network, inputs, weight, 10, 0.0, 0.15)
-    np.testing.assert_array_equal(shrink[0], np.ones(3))
-    np.testing.assert_allclose(
-        network.layers[1].grid.breakpoints[:, ::2], coarse, rtol=0.0, atol=1e-14
-    )
-    finest = np.diff(network.layers[1].grid.breakpoints, axis=1)
-    np.testing.assert_allclose(finest[:, 1:-1], finest[0, 1], rtol=1e-12)
-    np.testing.assert_allclose(finest[:, [0, -1]], finest[0, 1] + 0.15, rtol=1e-12)
