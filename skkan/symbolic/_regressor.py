@@ -18,18 +18,26 @@ from skkan._data import TrainingData, canonical_rows
 from skkan._losses import SquaredLoss
 from skkan._regressor import KANRegressor
 from skkan._typing import FloatArray
-from skkan.symbolic._equations import EquationTable, front, tree_size
+from skkan.symbolic._equations import (
+    EquationTable,
+    front,
+    plain_constants,
+    tree_size,
+    without_trifles,
+)
 from skkan.symbolic._export import FormulaFunction, rounded, valid_names
 from skkan.symbolic._library import get_symbol, search_symbols
 from skkan.symbolic._program import Program
 from skkan.symbolic._recognition import Recogniser, nondominated
 from skkan.symbolic._simplify import simplify
 
-AUTO_SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (2, 1))
+AUTO_SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
 THRESHOLDS = ((1e-2, 3e-2), (1e-3, 1e-3))
 # A larger network, or one with fewer edges, is as good as another within these factors of loss.
 BETTER, NO_WORSE = 0.9, 1.1
 ROUNDING = 1e-9
+# Constants of formulas with larger errors, as shares of the mean square, are known to few digits.
+INEXACT = 1e-12
 MAX_ROWS = 2000
 # Formulas to simplify per shape.
 N_SIMPLIFIED = 6
@@ -47,7 +55,7 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
     ----------
     hidden_layer_sizes : "auto" or list of array-like of int, default="auto"
         Shapes to try, as in :class:`KANRegressor`, the simplest first. ``"auto"`` is
-        ``[(), (1,), (2,), (2, 1)]``.
+        ``[(), (1,), (2,), (3,), (2, 1)]``.
     symbols : iterable of str, Symbol or sympy.Expr, optional
         Functions for the edges, by default the library.
     weight_simple : float, default=0.8
@@ -219,11 +227,14 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
             model = self._trained(sizes, samples, seed)
             self.n_iter_ += model.n_iter_
             error = _mean_square(model.predict(X) - y, share)
-            if best is not None and not error < BETTER * lowest:
+            least = min(row["loss"] for row in rows)
+            if best is None or error < BETTER * lowest:
+                best, lowest = model, error
+            elif least <= self._limit(lowest, rounding):
+                # More nodes have nothing to add, to the network or to its formula.
                 continue
-            best, lowest = model, error
             if variance > 0.0:
-                rows += self._formulas(model, samples, symbols, lowest / variance)
+                rows += self._formulas(model, samples, symbols, error / variance)
             least = min(row["loss"] for row in rows)
             if self.verbose:
                 print(
@@ -299,6 +310,13 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
         recogniser.run(network)
         names = self._names()
+        share, count = weight / weight.sum(), max(float(weight.sum()), 2.0)
+        # A constant less is worth as much as in the likelihood of noise.
+        allowance = math.exp(math.log(count) / count)
+
+        def loss_of(formula: Any) -> float:
+            return _mean_square(self._function(formula)(X) - y, share)
+
         rows = []
         for candidate in nondominated(recogniser.found)[-N_SIMPLIFIED:]:
             try:
@@ -308,8 +326,15 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
             except ValueError:
                 # It is not defined on the samples left out, or too large to print.
                 continue
-            loss = _mean_square(self._function(formula)(X) - y, weight / weight.sum())
+            loss = loss_of(formula)
             if math.isfinite(loss):
+                limit = loss * allowance
+                forms = [own for own in (formula, formula.expand()) if loss_of(own) <= limit]
+                lean = [without_trifles(own, loss_of, limit) for own in forms]
+                formula = min(lean, key=tree_size, default=formula)
+                if loss > INEXACT * float(share @ y**2):
+                    formula = plain_constants(formula)
+                loss = loss_of(formula)
                 rows.append(
                     {
                         "complexity": tree_size(formula),
@@ -321,9 +346,12 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
                 )
         return rows
 
+    def _limit(self, network_loss: float, rounding: float) -> float:
+        return (1.0 + self.tolerance) * network_loss + rounding
+
     def _choose(self, count: float, network_loss: float, rounding: float) -> None:
         """Set `best_`."""
-        limit = (1.0 + self.tolerance) * network_loss + rounding
+        limit = self._limit(network_loss, rounding)
         good = [row for row in self.equations_ if row["loss"] <= limit]
         if good:
             floor = max(rounding, 1e-300)

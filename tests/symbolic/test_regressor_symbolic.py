@@ -88,6 +88,13 @@ def test_noise_keeps_the_structure():
     assert sympy.degree(model.sympy(), x1) == 2
 
 
+def test_trifles_of_noise_are_left_out():
+    X = sample(n_samples=200)
+    y = X[:, 0] * X[:, 1] + 0.05 * np.random.default_rng(1).normal(size=len(X))
+    model = KANSymbolicRegressor([(2,)], n_restarts=4, random_state=0).fit(X, y)
+    assert float(sympy.simplify(model.sympy() / (x0 * x1))) == pytest.approx(1.0, abs=0.05)
+
+
 def test_the_network_predicts_where_no_formula_is_good_enough():
     X = sample()
     y = np.sin(3.0 * X[:, 0]) + X[:, 1]
