@@ -1,0 +1,168 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sympy
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import estimator_checks
+
+from skkan import KANSymbolicRegressor
+
+x0, x1, x2 = sympy.symbols("x0 x1 x2")
+
+
+def sample(n_features=2, n_samples=300, high=1.0):
+    return np.random.default_rng(0).uniform(-high, high, size=(n_samples, n_features))
+
+
+@pytest.fixture(scope="module")
+def additive():
+    X = sample(4)
+    y = X[:, 0] ** 2 + 0.3 * X[:, 1] + 0.1 * X[:, 2] ** 3
+    return KANSymbolicRegressor(random_state=0).fit(X, y), X, y
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [sympy.exp(sympy.sin(sympy.pi * x0) + x1**2), sympy.sqrt(x0**2 + x1**2)],
+    ids=str,
+)
+def test_exact_recovery(formula):
+    X = sample(n_samples=400)
+    y = sympy.lambdify((x0, x1), formula)(*X.T)
+    model = KANSymbolicRegressor([(1,)], random_state=0).fit(X, y)
+    assert sympy.simplify(model.sympy() - formula) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "function"),
+    [((1,), lambda a, b: (a + b) / (1 + a * b)), ((2,), lambda a, b: a * b)],
+    ids=["velocities", "product"],
+)
+def test_numerical_recovery(shape, function):
+    X, fresh = sample(n_samples=400, high=0.9), sample(n_samples=100, high=0.8) * -1.0
+    model = KANSymbolicRegressor([shape], random_state=0).fit(X, function(*X.T))
+    np.testing.assert_allclose(model.predict(fresh), function(*fresh.T), atol=1e-10)
+    assert model.best_["shape"] == (2, *shape, 1)
+
+
+def test_additive_formula_without_an_unused_column(additive):
+    expected = x0**2 + sympy.Rational(3, 10) * x1 + x2**3 / 10
+    assert sympy.simplify(additive[0].sympy() - expected) == 0
+
+
+def test_equations_go_from_simple_to_accurate(additive):
+    model, X, y = additive
+    table = model.equations_
+    complexities = [row["complexity"] for row in table]
+    losses = [row["loss"] for row in table]
+    assert complexities == sorted(set(complexities))
+    assert losses == sorted(set(losses), reverse=True)
+    for index, row in enumerate(table):
+        predicted = model.predict(X, index)
+        np.testing.assert_allclose(np.mean((predicted - y) ** 2), row["loss"], atol=1e-25)
+        symbols = sympy.symbols("x:4")
+        direct = sympy.lambdify(symbols, model.sympy(index))(*X.T)
+        np.testing.assert_allclose(predicted, np.broadcast_to(direct, len(X)), rtol=1e-9)
+    assert len(repr(table).splitlines()) == len(table) + 1
+    assert set(table[0]) == {"complexity", "loss", "score", "equation", "shape"}
+    assert table[:2] == list(table)[:2]
+
+
+def test_latex(additive):
+    assert additive[0].latex() == sympy.latex(additive[0].sympy())
+    assert additive[0].latex(0, digits=2).startswith("0.3")
+
+
+def test_noise_keeps_the_structure():
+    X = sample()
+    noise = 0.1 * np.random.default_rng(1).normal(size=len(X))
+    y = 2.0 * X[:, 0] + X[:, 1] ** 2 + noise
+    model = KANSymbolicRegressor(random_state=0).fit(X, y)
+    network = np.mean((model.network_.predict(X) - y) ** 2)
+    assert model.best_["loss"] <= (1.0 + model.tolerance) * network
+    assert model.best_["shape"] == (2, 1)
+    assert sympy.degree(model.sympy(), x0) == 1
+    assert sympy.degree(model.sympy(), x1) == 2
+
+
+def test_trifles_of_noise_are_left_out():
+    X = sample(n_samples=200)
+    y = X[:, 0] * X[:, 1] + 0.05 * np.random.default_rng(1).normal(size=len(X))
+    model = KANSymbolicRegressor([(2,)], n_restarts=4, random_state=0).fit(X, y)
+    assert float(sympy.simplify(model.sympy() / (x0 * x1))) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_network_predicts_where_no_formula_is_good_enough():
+    X = sample()
+    y = np.sin(3.0 * X[:, 0]) + X[:, 1]
+    model = KANSymbolicRegressor([()], symbols=["x"], random_state=0).fit(X, y)
+    assert model.best_["equation"] == "network"
+    np.testing.assert_array_equal(model.predict(X), model.network_.predict(X))
+    point = dict(zip(sympy.symbols("x0 x1"), X[0], strict=True))
+    assert float(model.sympy().evalf(subs=point)) == pytest.approx(model.predict(X[:1])[0])
+    assert model.predict(X, -1).shape == (len(X),)
+
+
+def test_weights_are_repetitions_and_names_are_kept():
+    pandas = pytest.importorskip("pandas")
+    X = sample(n_samples=100)
+    frame = pandas.DataFrame(X, columns=["mass", "lambda"])
+    y = X[:, 0] ** 2 + np.where(np.arange(100) < 90, X[:, 1], 100.0)
+    weight = np.where(np.arange(100) < 90, 1.0, 0.0)
+    model = KANSymbolicRegressor([()], random_state=0).fit(frame, y, weight)
+    mass, other = sympy.symbols("mass lambda_")
+    assert model.sympy() == mass**2 + other
+
+
+def test_constant_target():
+    X = sample(n_samples=30)
+    model = KANSymbolicRegressor([()], random_state=0).fit(X, np.full(30, 2.5))
+    np.testing.assert_array_equal(model.predict(X), 2.5)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_layer_sizes": [(0,)]}, r"hidden_layer_sizes must be .* got \[\(0,\)\]"),
+        ({"hidden_layer_sizes": []}, "at least one shape"),
+        ({"symbols": ["sinn"]}, "unknown symbolic function 'sinn'"),
+        ({"symbols": []}, "at least one function"),
+        ({"weight_simple": 2.0}, "weight_simple.*2.0"),
+        ({"tolerance": -1.0}, "tolerance.*-1.0"),
+    ],
+)
+def test_unusable_parameters(parameters, message):
+    X = sample(n_samples=30)
+    with pytest.raises(ValueError, match=message):
+        KANSymbolicRegressor(**parameters).fit(X, X[:, 0])
+
+
+def test_unusable_index_and_order_of_calls(additive):
+    with pytest.raises(ValueError, match=r"index must be None or a row .* got 99"):
+        additive[0].predict(additive[1], 99)
+    with pytest.raises(NotFittedError):
+        clone(additive[0]).sympy()
+
+
+def test_formulas_are_not_continued_beyond_their_domain():
+    X = np.random.default_rng(0).uniform(0.1, 1.0, size=(100, 1))
+    model = KANSymbolicRegressor([()], random_state=0).fit(X, np.log(X[:, 0]))
+    with pytest.raises(ValueError, match="not finite for sample 0"):
+        model.predict([[-1.0]])
+
+
+def test_import_leaves_sympy_alone():
+    code = "import skkan, sys; print('sympy' in sys.modules, 'matplotlib' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@estimator_checks.parametrize_with_checks(
+    [KANSymbolicRegressor([()], grid_size=3, n_restarts=1, symbols=["x", "x^2"])]
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
