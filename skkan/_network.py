@@ -157,6 +157,21 @@ class Network:
             out = layer.outputs(out)
         return out
 
+    def node_values(self, X: FloatArray) -> list[FloatArray]:
+        """Return for every layer the values of its input nodes, shape (n_samples, n_in).
+
+        Those of the first layer are scaled inputs.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_inputs)
+            Inputs in the units of the data.
+        """
+        values = [self.scaling.inputs(X)]
+        for layer in self.layers[:-1]:
+            values.append(layer.outputs(values[-1]))
+        return values
+
     def rescaled(self, scaling: Scaling) -> "Network":
         """Return the same function with another scaling of inputs and outputs."""
         other = self.copy()

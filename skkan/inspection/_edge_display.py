@@ -13,7 +13,6 @@ from skkan.inspection._edges import (
     fitted_network,
     in_units,
     input_names,
-    node_values,
     output_names,
 )
 from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
@@ -170,7 +169,7 @@ class EdgeDisplay:
         inputs = estimator._validated(X, reset=False)
         from_names = input_names(estimator, feature_names)
         to_names = output_names(estimator, target_names)
-        values = node_values(network, inputs)[layer]
+        values = network.node_values(inputs)[layer]
         own = network.layers[layer]
         symbol = own.symbols.get((i, j))
         ends = own.grid.breakpoints[i] if own.splined[i, j] else values[:0, i]

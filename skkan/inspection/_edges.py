@@ -34,17 +34,6 @@ def fitted_network(estimator: Any) -> Network:
     return network
 
 
-def node_values(network: Network, X: FloatArray) -> list[FloatArray]:
-    """Return for every layer the values of its input nodes, shape (n_samples, n_in).
-
-    Those of the first layer are scaled inputs.
-    """
-    values = [network.scaling.inputs(X)]
-    for layer in network.layers[:-1]:
-        values.append(layer.outputs(values[-1]))
-    return values
-
-
 def in_units(network: Network, depth: int, i: int, x: FloatArray) -> FloatArray:
     """Return values of a layer's input node in the user's units, if it is one of the inputs."""
     if depth:

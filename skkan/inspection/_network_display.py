@@ -15,7 +15,6 @@ from skkan.inspection._edges import (
     fitted_network,
     in_units,
     input_names,
-    node_values,
     output_names,
     relative_scores,
 )
@@ -389,7 +388,7 @@ default="std"
 def _edge_curves(
     network: Network, X: FloatArray, score: str | Sequence[ArrayLike]
 ) -> Iterator[EdgeCurve]:
-    values = node_values(network, X)
+    values = network.node_values(X)
     all_scores = _scores(network, values, score)
     for depth, (layer, x, scores) in enumerate(
         zip(network.layers, values, all_scores, strict=True)

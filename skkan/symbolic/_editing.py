@@ -28,18 +28,10 @@ def typical_rows(network: Network, X: FloatArray) -> FloatArray:
     if len(X) <= MAX_ROWS:
         return X.copy()
     chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
-    for values in nodes_of(network, X):
+    for values in network.node_values(X):
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
     return X[sorted(chosen)]
-
-
-def nodes_of(network: Network, X: FloatArray) -> list[FloatArray]:
-    """Return the inputs of every layer at rows in the units of the data."""
-    nodes = [network.scaling.inputs(X)]
-    for layer in network.layers[:-1]:
-        nodes.append(layer.outputs(nodes[-1]))
-    return nodes
 
 
 def check_edge(network: Network, layer: int, i: int, j: int) -> None:
@@ -77,7 +69,7 @@ def edge_samples(
     network: Network, X: FloatArray, layer: int, i: int, j: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return arguments and values of an edge in the units of the data."""
-    own, nodes = network.layers[layer], nodes_of(network, X)[layer]
+    own, nodes = network.layers[layer], network.node_values(X)[layer]
     shift, scale, factor = _units(network, layer, i, j)
     return shift + scale * nodes[:, i], factor * own.edge_values(nodes)[:, i, j]
 
@@ -154,7 +146,7 @@ def unfixed(network: Network, X: FloatArray, edge: tuple[int, int, int]) -> Netw
             f"edge (layer={layer}, i={i}, j={j}) is a spline already; only edges in "
             f"network_.layers[{layer}].symbols can be made splines."
         )
-    return network.without_symbol(layer, i, j, nodes_of(network, X)[layer][:, i])
+    return network.without_symbol(layer, i, j, network.node_values(X)[layer][:, i])
 
 
 def all_fixed(
@@ -169,7 +161,7 @@ def all_fixed(
     candidates = search_symbols() if symbols is None else [get_symbol(own) for own in symbols]
     for depth in range(len(network.layers)):
         layer = network.layers[depth]
-        nodes = nodes_of(network, X)[depth]
+        nodes = network.node_values(X)[depth]
         spread = layer.edge_values(nodes).std(axis=0)
         constant = spread <= CONSTANT * spread.max(axis=0)
         for i, j in np.argwhere(layer.splined).tolist():

@@ -19,7 +19,7 @@ from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._typing import FloatArray
 from skkan.solvers._lm import minimize_lm
-from skkan.symbolic._editing import CONSTANT, _price, edge_samples, nodes_of, rank_edge, with_fit
+from skkan.symbolic._editing import CONSTANT, _price, edge_samples, rank_edge, with_fit
 from skkan.symbolic._fitting import SymbolFit, fit_symbol
 from skkan.symbolic._library import LIBRARY
 from skkan.symbolic._polish import polish
@@ -138,7 +138,7 @@ class Recogniser:
     ) -> Network | None:
         """Return the network with the symbol on an edge that serves it best."""
         depth, i, j = edge
-        spread = network.layers[depth].edge_values(nodes_of(network, self.X)[depth]).std(axis=0)
+        spread = network.layers[depth].edge_values(network.node_values(self.X)[depth]).std(axis=0)
         if spread[i, j] <= CONSTANT * spread[:, j].max():
             fits = [fit_symbol(LIBRARY["0"], *edge_samples(network, self.X, *edge))]
         else:

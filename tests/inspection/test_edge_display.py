@@ -8,7 +8,6 @@ from pictures import assert_looks_like, estimator_of, sample
 from skkan import KANRegressor
 from skkan._symbolic_edge import SymbolicEdge
 from skkan.inspection import EdgeDisplay
-from skkan.inspection._edges import node_values
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def test_line_is_the_edge_function(network):
     x, y = display.line_.get_data()
     sites = np.stack([x, x], axis=1)
     np.testing.assert_allclose(y, network.layers[1].edge_values(sites)[:, 1, 0])
-    np.testing.assert_array_equal(display.data, node_values(network, sample(network))[1][:, 1])
+    np.testing.assert_array_equal(display.data, network.node_values(sample(network))[1][:, 1])
     assert x[0] < display.data.min()
     assert x[-1] > display.data.max()
     np.testing.assert_array_equal(display.breakpoints, network.layers[1].grid.breakpoints[1])

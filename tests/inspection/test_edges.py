@@ -12,7 +12,6 @@ from skkan.inspection._edges import (
     fitted_network,
     in_units,
     input_names,
-    node_values,
     output_names,
     relative_scores,
 )
@@ -25,7 +24,7 @@ def network():
 
 def test_node_values_are_those_of_the_forward_pass(network):
     X = sample(network)
-    values = node_values(network, X)
+    values = network.node_values(X)
     assert len(values) == 2
     np.testing.assert_array_equal(network.layers[-1].outputs(values[-1]), network(X))
 

@@ -13,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 from skkan import KANClassifier, KANRegressor
 from skkan._symbolic_edge import SymbolicEdge
 from skkan.inspection import EdgeDisplay, KANDisplay, LossCurveDisplay
-from skkan.inspection._edges import node_values
 
 
 def draw(shape, *traits):
@@ -58,7 +57,7 @@ def test_a_network_without_edges_can_be_drawn():
 
 def test_curves_are_the_edge_functions():
     network = draw((3, 2, 2), "symbols", "products")
-    display, values = show(network), node_values(network, sample(network))
+    display, values = show(network), network.node_values(sample(network))
     for curve in display.curves:
         x, layer = values[curve.layer], network.layers[curve.layer]
         sites = np.zeros((len(curve.x), layer.n_in))
@@ -97,7 +96,7 @@ def test_constants_and_undefined_values_are_drawn():
 
 def test_opacity_follows_the_score():
     network = draw((3, 3, 2))
-    display, values = show(network, min_opacity=0.1), node_values(network, sample(network))
+    display, values = show(network, min_opacity=0.1), network.node_values(sample(network))
     for depth, layer in enumerate(network.layers):
         strengths = layer.edge_values(values[depth]).std(axis=0)
         edges = [
