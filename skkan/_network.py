@@ -94,6 +94,14 @@ class Network:
         """Number of coefficients, those of inactive and symbolic edges included."""
         return sum(layer.coef.size for layer in self.layers)
 
+    @property
+    def splined(self) -> NDArray[np.bool_]:
+        """Which parameters are coefficients of an edge that is a spline."""
+        used = np.zeros(self.n_parameters, dtype=bool)
+        for layer, part in zip(self.layers, self.split(used), strict=True):
+            part[...] = layer.splined[:, None, :]
+        return used
+
     def copy(self) -> "Network":
         """Return an independent copy (what is never changed in place is shared)."""
         clone = copy.copy(self)

@@ -83,7 +83,7 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     objective.penalty.add_hessian(objective.network, matrix)
     blocks = node_views(objective.network, matrix)
     log_det = -objective.penalty.add_shift_priors(blocks, _shift_precision(objective, parameters))
-    live = _live(objective.network)
+    live = objective.network.splined
     if not live.all():
         # What is no spline coefficient has nothing to be smoothed; it is taken as given.
         loss_matrix = loss_matrix * np.outer(live, live)
@@ -128,14 +128,6 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
             covariance[:, node] = np.einsum("imin->imn", by_edge)
         covariances.append(covariance)
     return Posterior(covariances, log_det, dof)
-
-
-def _live(network: Network) -> NDArray[np.bool_]:
-    """Return which parameters are coefficients of an edge that is a spline."""
-    live = np.zeros(network.n_parameters, dtype=bool)
-    parts = [np.broadcast_to(one.splined[:, None, :], one.coef.shape) for one in network.layers]
-    live[: network.n_coefficients] = np.concatenate([part.ravel() for part in parts])
-    return live
 
 
 def _spread(matrix: FloatArray, live: NDArray[np.bool_]) -> FloatArray:
@@ -245,7 +237,7 @@ def update_smoothing(
     # The prior of the constants, which cancels the same part of the posterior.
     per_feature = penalty.gauge_weight / network.layers[0].grid.n_splines
     n_shifts = sum(int(layer.splined.any(axis=0).sum()) for layer in network.layers[:-1])
-    n_live = np.count_nonzero(_live(network))
+    n_live = np.count_nonzero(network.splined)
     prior_log_det += (n_live - rank_sum - n_shifts) * np.log(per_feature)
     log_evidence = 0.5 * (prior_log_det - posterior.log_det)
     # Of all noise levels the most likely one, lest the evidence be distorted far from the optimum.

@@ -172,7 +172,7 @@ def all_fixed(
             fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
             good = [fit for fit in fits if fit.r2 >= r2_threshold]
             y = edge_samples(network, X, *edge)[1]
-            good.sort(key=lambda fit: _price(fit, float(np.ptp(y)), floor, weight_simple))
+            good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
             for fit in good:
                 try:
                     network = fixed(network, X, edge, fit.symbol, fit.parameters)
@@ -183,7 +183,12 @@ def all_fixed(
     return network
 
 
-def _price(
+def symbol_price(symbol: Symbol) -> float:
+    """Return the complexity of a symbol; a free parameter more costs half a step."""
+    return symbol.complexity + 0.5 * (symbol.redundant == "none")
+
+
+def fit_price(
     fit: SymbolFit, extent: float, floor: float, weight_simple: float
 ) -> tuple[bool, float, bool]:
     """Return what orders fits to an edge that is itself known to a share `floor` only.
@@ -193,7 +198,5 @@ def _price(
     """
     disguised = abs(fit.parameters.c) > MAX_CANCELLATION * extent and fit.symbol.redundant == "none"
     accuracy = math.log2(max(1.0 - fit.r2, floor, FLOOR))
-    # A free parameter more costs half as much as a step of complexity.
-    complexity = fit.symbol.complexity + 0.5 * (fit.symbol.redundant == "none")
-    value = (1.0 - weight_simple) * accuracy + weight_simple * complexity
+    value = (1.0 - weight_simple) * accuracy + weight_simple * symbol_price(fit.symbol)
     return disguised, value, fit.symbol.redundant == "none"

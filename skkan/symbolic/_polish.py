@@ -121,12 +121,8 @@ def polish(
     True
     """
     if free is None:
-        splines = [
-            np.broadcast_to(layer.splined[:, None, :], layer.coef.shape).ravel()
-            for layer in network.layers
-        ]
-        n_symbols = network.n_parameters - network.n_coefficients
-        free = np.concatenate([*splines, np.ones(n_symbols, dtype=bool)])
+        free = network.splined
+        free[network.n_coefficients :] = True
     objective = FreeObjective(network, data, loss, free)
     start = objective.parameters[free]
     before = objective.value(start)

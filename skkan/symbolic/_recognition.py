@@ -19,7 +19,14 @@ from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._typing import FloatArray
 from skkan.solvers._lm import minimize_lm
-from skkan.symbolic._editing import CONSTANT, _price, edge_samples, rank_edge, with_fit
+from skkan.symbolic._editing import (
+    CONSTANT,
+    edge_samples,
+    fit_price,
+    rank_edge,
+    symbol_price,
+    with_fit,
+)
 from skkan.symbolic._fitting import SymbolFit, fit_symbol
 from skkan.symbolic._library import LIBRARY
 from skkan.symbolic._polish import polish
@@ -119,7 +126,7 @@ class Recogniser:
         y = edge_samples(network, self.X, *edge)[1]
         fits = rank_edge(network, self.X, edge, len(symbols), symbols)
         extent = float(np.ptp(y))
-        cheap = sorted(fits, key=lambda fit: _price(fit, extent, self.floor, self.weight_simple))
+        cheap = sorted(fits, key=lambda fit: fit_price(fit, extent, self.floor, self.weight_simple))
         plain = [fit for fit in fits if fit.symbol.name in SIMPLEST and fit.r2 > 0.9]
         chosen: list[SymbolFit] = []
         for fit in [*cheap[:3], *plain, *cheap[3:]]:
@@ -147,7 +154,7 @@ class Recogniser:
         for fit in fits:
             trial = with_fit(network, edge, fit.symbol, fit.parameters)
             trial = self._followed(trial)
-            price = self._cost(self._value(trial), _complexity(fit.symbol))
+            price = self._cost(self._value(trial), symbol_price(fit.symbol))
             if price < lowest:
                 best, lowest = trial, price
         return best
@@ -177,7 +184,7 @@ class Recogniser:
     def _polished(self, network: Network, max_iter: int = LONG) -> Candidate:
         network, loss = polish(network, self.data, self.loss, max_iter)
         loss = loss if math.isfinite(loss) else math.inf
-        complexity = sum(_complexity(_symbol_at(network, edge)) for edge in _symbolic(network))
+        complexity = sum(symbol_price(_symbol_at(network, edge)) for edge in _symbolic(network))
         candidate = Candidate(network, complexity, loss)
         if math.isfinite(loss):
             self.found.append(candidate)
@@ -213,17 +220,13 @@ class Recogniser:
             for edge in _symbolic(best.network):
                 own = _symbol_at(best.network, edge)
                 for name in ("0", "x"):
-                    if _complexity(LIBRARY[name]) < _complexity(own):
+                    if symbol_price(LIBRARY[name]) < symbol_price(own):
                         other = self._replaced(best.network, edge, LIBRARY[name])
                         if other:
                             trials.append(other)
             if not trials:
                 return
             best = min(trials, key=lambda own: (max(own.loss, EXACT), own.complexity))
-
-
-def _complexity(symbol: Symbol) -> float:
-    return symbol.complexity + 0.5 * (symbol.redundant == "none")
 
 
 def _symbol_at(network: Network, edge: Edge) -> Symbol:
