@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from skkan._data import TrainingData
@@ -95,7 +96,8 @@ class Objective:
 
     def value(self, parameters: FloatArray) -> float:
         """Return the objective."""
-        with np.errstate(over="ignore", invalid="ignore"):
+        # A symbolic edge may be undefined or have a pole, and solvers refuse what is not finite.
+        with np.errstate(all="ignore"):
             penalty = self._penalties(parameters)[0]
             return self.data_value(parameters) + penalty
 
@@ -122,20 +124,36 @@ class Objective:
         """
         if self._latest is not None and np.array_equal(self._latest[0], parameters):
             return self._latest[1]
+        self.network.set_parameters(parameters)
+        value, gradient, matrix = self._loss_equations()
+        own, slope = self._penalties(parameters)
+        self._latest = parameters.copy(), (value + own, gradient + slope, matrix)
+        return self._latest[1]
+
+    def _loss_equations(
+        self, free: NDArray[np.bool_] | None = None
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """Return loss, gradient and Gauss-Newton matrix at the network's present parameters.
+
+        Parameters
+        ----------
+        free : ndarray of bool of shape (n_parameters,), optional
+            Parameters by which to differentiate, by default all.
+        """
         network, data = self.network, self.data
-        network.set_parameters(parameters)
         n_parameters = network.n_parameters
-        value, gradient = self._penalties(parameters)
-        matrix = np.zeros((n_parameters, n_parameters), order="F")
+        chosen = slice(None) if free is None else free
+        n_free = n_parameters if free is None else int(free.sum())
+        value, gradient = 0.0, np.zeros(n_free)
+        matrix = np.zeros((n_free, n_free), order="F")
         for part in self._blocks(8 * n_parameters * data.target.shape[1]):
             trace = self._trace(part)
             out, target, weight = trace.nodes[-1], data.target[part], data.weight[part]
             value += self.loss.value(out, target, weight)
-            gradient += network.gradient(trace, self.loss.gradient(out, target, weight))
-            jacobian = network.jacobian(trace, self.loss.curvature_factor(out, weight))
+            gradient += network.gradient(trace, self.loss.gradient(out, target, weight))[chosen]
+            jacobian = network.jacobian(trace, self.loss.curvature_factor(out, weight))[:, chosen]
             matrix = dsyrk(1.0, jacobian.T, beta=1.0, c=matrix, overwrite_c=True, lower=True)
-        self._latest = parameters.copy(), (value, gradient, matrix)
-        return self._latest[1]
+        return value, gradient, matrix
 
     def gauss_newton(
         self, parameters: FloatArray

@@ -59,21 +59,9 @@ class FreeObjective(Objective):
 
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return loss, gradient and the Gauss-Newton matrix over the parameters that vary."""
-        network, data = self.network, self.data
-        network.set_parameters(self.full(parameters))
-        n_free = int(self.free.sum())
-        value, gradient, matrix = 0.0, np.zeros(n_free), np.zeros((n_free, n_free))
+        self.network.set_parameters(self.full(parameters))
         with np.errstate(all="ignore"):
-            for part in self._blocks(8 * network.n_parameters * data.target.shape[1]):
-                trace = self._trace(part)
-                out, target, weight = trace.nodes[-1], data.target[part], data.weight[part]
-                value += self.loss.value(out, target, weight)
-                slope = self.loss.gradient(out, target, weight)
-                gradient += network.gradient(trace, slope)[self.free]
-                factor = self.loss.curvature_factor(out, weight)
-                jacobian = network.jacobian(trace, factor)[:, self.free]
-                matrix += jacobian.T @ jacobian
-        return value, gradient, matrix
+            return self._loss_equations(self.free)
 
 
 def polish(

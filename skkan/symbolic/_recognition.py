@@ -52,16 +52,6 @@ class Candidate:
     loss: float
 
 
-class _InContext(Objective):
-    """Loss and penalty of a network that may not be defined everywhere."""
-
-    def value(self, parameters: FloatArray) -> float:
-        """Return the objective, infinite where the network is not finite."""
-        with np.errstate(all="ignore"):
-            value = super().value(parameters)
-        return value if np.isfinite(value) else np.inf
-
-
 class Recogniser:
     """Search for the symbols of a network.
 
@@ -165,7 +155,7 @@ class Recogniser:
             return network
         if not any(layer.splined.any() for layer in network.layers):
             return polish(network, self.data, self.loss, BRIEF)[0]
-        objective = _InContext(network, self.data, self.loss, self.penalty)
+        objective = Objective(network, self.data, self.loss, self.penalty)
         result = minimize_lm(objective, network.get_parameters(), BRIEF, 1e-4)
         other = network.copy()
         other.set_parameters(result.parameters)
