@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from skkan import KANClassifier, KANRegressor
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-6
+# L-BFGS ends by its tolerance, to which the rounding of the columns shows.
+LBFGS_TOLERANCE = 1e-5
 OPTIONS = {
     "additive": ADDITIVE,
     "network": SMALL,
@@ -52,7 +54,8 @@ def test_affine_change_of_columns(cls, options, scale, shift):
     plain = outputs(cls(**options).fit(X, t), X)
     changed = X.copy()
     changed[:, 1] = scale * (changed[:, 1] + shift)
-    assert largest_difference(plain, outputs(cls(**options).fit(changed, t), changed)) <= TOLERANCE
+    limit = LBFGS_TOLERANCE if options.get("solver") == "lbfgs" else TOLERANCE
+    assert largest_difference(plain, outputs(cls(**options).fit(changed, t), changed)) <= limit
 
 
 @settings(max_examples=15)
