@@ -6,8 +6,9 @@ from skkan._network import Network
 from skkan._splines import SplineGrid, uniform_breakpoints
 from skkan._typing import FloatArray
 
-INPUT_MARGIN = 0.01
-HIDDEN_MARGIN = 0.05
+# By what share grids reach beyond their data, so that the edge functions do not turn straight
+# just beyond the outermost sample.
+MARGIN = 0.05
 FULL_ENOUGH = 0.85
 MAX_QUANTILE_SHARE = 0.98
 
@@ -105,22 +106,32 @@ def refined(network: Network, grid_size: int) -> Network:
     return other
 
 
+def input_limit(grid_size: int) -> float:
+    """Return where the grids of inputs in [-1, 1] end, of which the finest has `grid_size`.
+
+    Equal intervals are at least half full.
+    """
+    return 1.0 + min(MARGIN, 1.0 / grid_size)
+
+
 def refine_inputs(
     network: Network,
     inputs: FloatArray,
     weight: FloatArray,
+    limit: float,
     grid_size: int,
     quantile_share: float,
 ) -> None:
     """Put the first layer on a new grid, keeping its edge functions as well as the grid allows.
 
     Where the number of intervals is a multiple, the old ones are cut and the functions are kept.
+    Else they are those of :func:`breakpoints`.
     """
     layer = network.layers[0]
     if grid_size > layer.grid.grid_size and grid_size % layer.grid.grid_size == 0:
         ends = subdivided(layer.grid.breakpoints, grid_size)
     else:
-        ends = breakpoints(inputs, weight, 1.0 + INPUT_MARGIN, grid_size, quantile_share)
+        ends = breakpoints(inputs, weight, limit, grid_size, quantile_share)
     layer.regrid(SplineGrid(ends, layer.grid.degree))
 
 
@@ -184,7 +195,7 @@ def follow_hidden_nodes(
         centre = (middle - shift) / half
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
         following.move_symbols(shift, half)
-        limit = 1.0 + HIDDEN_MARGIN
+        limit = 1.0 + MARGIN
         ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
         ends += centre[:, None]
         ends[stays] = subdivided(old.breakpoints[stays], grid_size)

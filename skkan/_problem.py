@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from skkan._data import Scaling, TrainingData
-from skkan._grids import follow_hidden_nodes
+from skkan._grids import follow_hidden_nodes, input_limit
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
@@ -12,7 +12,9 @@ from skkan._settings import SOLVERS, Settings, SolverPlan, State
 from skkan._sparsity import Sparsity
 from skkan._typing import FloatArray
 
-START_WEIGHT = 1e-3
+# Under the first, networks are nearly additive; the second lets them bend from the start, which
+# data with little noise bear.
+START_WEIGHTS = (1e-3, 1e-6)
 FIXED_LINE_SHARE = 1e-3
 ROOM = 0.15
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
@@ -49,6 +51,11 @@ class Problem:
         """Solver, and how many of its iterations make up a step."""
         return SOLVERS[self.settings.solver]
 
+    @property
+    def input_limit(self) -> float:
+        """Where the grids of the scaled inputs end."""
+        return input_limit(self.settings.grid_sizes[-1])
+
     def features(self, network: Network) -> FloatArray:
         """Return the first layer's features, which all networks on its grid share."""
         return network.layers[0].features(self.data.inputs)
@@ -70,11 +77,11 @@ class Problem:
             floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
         return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
 
-    def first_penalty(self, network: Network) -> Penalty:
-        """Return the penalty that was asked for, or the one to begin with."""
+    def first_penalty(self, network: Network, weight: float = START_WEIGHTS[0]) -> Penalty:
+        """Return the penalty that was asked for, or one to begin with."""
         alpha = self.settings.alpha
         if alpha is None:
-            return self.penalty(network, START_WEIGHT, START_WEIGHT)
+            return self.penalty(network, weight, weight)
         penalty = self.penalty(network, alpha, FIXED_LINE_SHARE * alpha)
         for layer in penalty.layers[:-1]:
             # Straight lines that lead to a hidden node set its scale, and stretching it far beyond

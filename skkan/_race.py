@@ -1,5 +1,6 @@
 """Random starts that race: a few iterations each, and again for the better half of them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
 
@@ -7,10 +8,10 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skkan._base_functions import BASE_FUNCTIONS
-from skkan._grids import INPUT_MARGIN, breakpoints
+from skkan._grids import breakpoints
 from skkan._initialization import KINDS, random_network
 from skkan._network import Network
-from skkan._problem import Problem
+from skkan._problem import START_WEIGHTS, Problem
 from skkan._settings import State
 from skkan._typing import FloatArray
 
@@ -18,18 +19,35 @@ START_SPREAD = 0.5
 STARTS_PER_FINALIST = 4
 
 
-def n_finalists(problem: Problem) -> int:
-    """Return how many starts are worth a look at their evidence.
+def race_weights(problem: Problem) -> list[float]:
+    """Return for every start that is worth a look at its evidence the weight it races under.
 
     The loss after some iterations favours networks that bend to the data where there are few; a
     share of the starts is therefore compared after their weights have been chosen.
     """
     if problem.settings.alpha is not None or problem.validation is not None:
-        return 1
-    return max(1, problem.settings.n_restarts // STARTS_PER_FINALIST)
+        return [START_WEIGHTS[0]]
+    n_finalists = max(1, problem.settings.n_restarts // STARTS_PER_FINALIST)
+    return [START_WEIGHTS[number % len(START_WEIGHTS)] for number in range(n_finalists)]
 
 
-def race(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
+def races(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
+    """Run a race under every starting weight, and yield as :func:`race` does.
+
+    The last that is yielded are the finalists of all races.
+    """
+    weights = Counter(race_weights(problem))
+    shares = np.array_split(np.arange(problem.settings.n_restarts), len(weights))
+    finalists: list[State] = []
+    for (weight, n_finalists), share in zip(weights.items(), shares, strict=True):
+        for runners in race(problem, rng, weight, len(share), n_finalists):
+            yield sorted(finalists + runners, key=attrgetter("loss"))
+        finalists += runners
+
+
+def race(
+    problem: Problem, rng: np.random.Generator, weight: float, n_starts: int, n_finalists: int
+) -> Iterator[list[State]]:
     """Yield the starts as drawn, then after every round those left, best first.
 
     Parameters
@@ -38,22 +56,25 @@ def race(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
         Data, loss and settings.
     rng : numpy.random.Generator
         Source of the starting points.
+    weight : float
+        Weight of the penalty.
+    n_starts, n_finalists : int
+        How many begin, and how many are left in the end.
     """
-    settings = problem.settings
-    seeds = rng.integers(2**31, size=settings.n_restarts)
     runners = []
-    for number, seed in enumerate(seeds):
+    for number, seed in enumerate(rng.integers(2**31, size=n_starts)):
         network = random_start(problem, KINDS[number % len(KINDS)], seed)
-        runners.append(State(network, problem.first_penalty(network)))
+        runners.append(State(network, problem.first_penalty(network, weight)))
     yield runners
     features = problem.features(runners[0].network)
-    finalists = n_finalists(problem)
     while True:
-        jobs = (delayed(run_start)(problem, runner, features) for runner in runners)
-        finished = sorted(Parallel(settings.n_jobs, prefer="threads")(jobs), key=attrgetter("loss"))
-        runners = finished[: max(finalists, len(runners) // 2)]
+        jobs = (delayed(run_start)(problem, runner, features, weight) for runner in runners)
+        finished = sorted(
+            Parallel(problem.settings.n_jobs, prefer="threads")(jobs), key=attrgetter("loss")
+        )
+        runners = finished[: max(n_finalists, len(runners) // 2)]
         yield runners
-        if len(runners) <= finalists:
+        if len(runners) <= n_finalists:
             break
 
 
@@ -62,7 +83,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
     settings, data = problem.settings, problem.data
     grid_size = settings.grid_sizes[0]
     ends = breakpoints(
-        data.inputs, data.weight, 1.0 + INPUT_MARGIN, grid_size, settings.quantile_share
+        data.inputs, data.weight, problem.input_limit, grid_size, settings.quantile_share
     )
     network = random_network(
         problem.scaling,
@@ -79,7 +100,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
     return network
 
 
-def run_start(problem: Problem, state: State, features: FloatArray) -> State:
+def run_start(problem: Problem, state: State, features: FloatArray, weight: float) -> State:
     """Run the solver for a round; the loss of the state is what it is judged by."""
     plan, settings = problem.plan, problem.settings
     objective = problem.objective(state.network, state.penalty, features)
@@ -90,4 +111,4 @@ def run_start(problem: Problem, state: State, features: FloatArray) -> State:
     value = found.value if problem.validation is None else problem.validation_loss(network)
     problem.follow(network, network.grid_size)
     value = value if np.isfinite(value) else np.finfo(float).max
-    return State(network, problem.first_penalty(network), loss=value)
+    return State(network, problem.first_penalty(network, weight), loss=value)

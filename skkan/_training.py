@@ -17,9 +17,9 @@ from skkan._initialization import embedded
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
-from skkan._problem import START_WEIGHT, Problem
+from skkan._problem import Problem
 from skkan._progress import Phase, Progress
-from skkan._race import race
+from skkan._race import races
 from skkan._settings import State, TrainingResult
 from skkan._smoothing import update_smoothing
 from skkan._typing import FloatArray
@@ -166,7 +166,7 @@ class Trainer:
     def _race(self) -> list[State]:
         """Let random starts race, and return those that are worth a closer look, best first."""
         with self.progress.phase(self.label + "race") as phase:
-            for runners in race(self.problem, self.rng):
+            for runners in races(self.problem, self.rng):
                 self.best = runners[0]
                 started = np.isfinite(self.best.loss)
                 if started and phase.step(self.best.loss, lambda: self.best.network):
@@ -179,7 +179,14 @@ class Trainer:
         state, highest = start, self.best.log_evidence
         if search or grid_size != start.network.grid_size or not self._goes_on:
             network = start.network.copy()
-            refine_inputs(network, data.inputs, data.weight, grid_size, settings.quantile_share)
+            refine_inputs(
+                network,
+                data.inputs,
+                data.weight,
+                self.problem.input_limit,
+                grid_size,
+                settings.quantile_share,
+            )
             state = self.problem.followed(State(network, start.penalty), grid_size)
         features = self.problem.features(state.network)
         best_validation, self._since_best = self._best_validation, 0
@@ -251,9 +258,10 @@ class Trainer:
             trial = State(network, self.problem.penalty(network, weight, weight))
             return self._with_evidence(trial, features, phase)
 
-        best = attempt(state.network, START_WEIGHT)
+        start_weight = float(state.penalty.layers[0].weights["rough"].max())
+        best = attempt(state.network, start_weight)
         for direction in (1.0, -1.0):
-            weight, first = START_WEIGHT, best
+            weight, first = start_weight, best
             for number in range(MAX_ROUNDS):
                 step = WEIGHT_STEPS[min(number // 3, 1)]
                 weight *= step**direction

@@ -184,7 +184,7 @@ def test_warm_start_adds_up_to_a_long_fit(solver):
     estimator = KANRegressor(**options, max_iter=5, warm_start=True)
     losses = [estimator.fit(X, y).loss_ for _ in range(10)]
     assert all(b <= a * (1.0 + 1e-9) for a, b in pairwise(losses))
-    assert losses[-1] < 0.995 * losses[0]
+    assert losses[-1] < 0.999 * losses[0]
     assert losses[-1] == pytest.approx(KANRegressor(**options).fit(X, y).loss_, rel=1e-3)
     short = KANRegressor(**options, max_iter=5)
     assert short.fit(X, y).fit(X, y).loss_ == losses[0]
@@ -337,7 +337,7 @@ def test_interrupt_keeps_the_best_state(monkeypatch, n_iter, solver):
         fitted = fit(X, y, **options, solver=solver, random_state=0)
     # The race and the iteration that was cut short do not count.
     errors = [np.mean((get_network()(X)[:, 0] - y) ** 2) for get_network in seen[1:-1]]
-    assert np.mean((fitted.predict(X) - y) ** 2) <= 1.01 * min(errors)
+    assert np.mean((fitted.predict(X) - y) ** 2) <= 1.05 * min(errors)
 
 
 def test_interrupt_keeps_the_best_validated_state(monkeypatch):

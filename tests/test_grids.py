@@ -6,11 +6,11 @@ from hypothesis.extra.numpy import arrays
 from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid
 
 from skkan._grids import (
-    HIDDEN_MARGIN,
-    INPUT_MARGIN,
+    MARGIN,
     MAX_QUANTILE_SHARE,
     breakpoints,
     follow_hidden_nodes,
+    input_limit,
     refine_inputs,
     refined,
     stretched,
@@ -22,7 +22,7 @@ from skkan._network import Network
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import SymbolicEdge
 
-LIMIT = 1.0 + INPUT_MARGIN
+LIMIT = 1.0 + MARGIN
 
 
 @st.composite
@@ -119,10 +119,10 @@ def test_refined_inputs_keep_the_function_where_grids_nest(base):
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 1), base=base)
     # Moves the first grid to its place, from which on doubling nests.
-    refine_inputs(network, inputs, weight, 4, 0.0)
+    refine_inputs(network, inputs, weight, LIMIT, 4, 0.0)
     before = network.outputs(inputs)
     for grid_size in (8, 16):
-        refine_inputs(network, inputs, weight, grid_size, 0.0)
+        refine_inputs(network, inputs, weight, LIMIT, grid_size, 0.0)
         assert network.layers[0].grid.grid_size == grid_size
         assert_close(network.outputs(inputs), before, 1e-12)
     assert network.layers[1].grid.grid_size == 4
@@ -132,7 +132,7 @@ def test_refined_inputs_lie_where_breakpoints_says():
     rng = np.random.default_rng(4)
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 1))
-    refine_inputs(network, inputs**3, weight, 7, 0.6)
+    refine_inputs(network, inputs**3, weight, LIMIT, 7, 0.6)
     np.testing.assert_array_equal(
         network.layers[0].grid.breakpoints, breakpoints(inputs**3, weight, LIMIT, 7, 0.6)
     )
@@ -152,8 +152,8 @@ def test_hidden_nodes_fill_minus_one_to_one_after_following(base, share):
     for nodes, layer in zip(hidden_nodes(network, inputs), network.layers[1:], strict=True):
         np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)
         np.testing.assert_allclose(nodes.max(axis=0), 1.0, rtol=1e-12)
-        np.testing.assert_allclose(layer.grid.low, -1.0 - HIDDEN_MARGIN, rtol=1e-14)
-        np.testing.assert_allclose(layer.grid.high, 1.0 + HIDDEN_MARGIN, rtol=1e-14)
+        np.testing.assert_allclose(layer.grid.low, -1.0 - MARGIN, rtol=1e-14)
+        np.testing.assert_allclose(layer.grid.high, 1.0 + MARGIN, rtol=1e-14)
         assert layer.grid.grid_size == 6
         assert layer.grid.uniform == (share == 0.0)
 
@@ -250,8 +250,8 @@ def test_grids_go_where_product_nodes_are(quantile_share):
     np.testing.assert_allclose(shrink[0][1] * shrink[0][2], 0.5 * np.ptp(before[:, 1]), rtol=1e-12)
     grid = network.layers[1].grid
     np.testing.assert_allclose(np.ptp(after, axis=0), 2.0, rtol=1e-12)
-    np.testing.assert_allclose(grid.low, after.min(axis=0) - HIDDEN_MARGIN, rtol=1e-10)
-    np.testing.assert_allclose(grid.high, after.max(axis=0) + HIDDEN_MARGIN, rtol=1e-10)
+    np.testing.assert_allclose(grid.low, after.min(axis=0) - MARGIN, rtol=1e-10)
+    np.testing.assert_allclose(grid.high, after.max(axis=0) + MARGIN, rtol=1e-10)
     assert after[:, 1].min() > 1.0
     assert np.all(np.diff(grid.breakpoints, axis=1) > 0.0)
 
@@ -285,7 +285,7 @@ def test_nested_grids_of_the_inputs_are_cut_wherever_the_data_are(quantile_share
     network = draw_network(rng, (2, 3, 1), base=base)
     layer = network.layers[0]
     coarse, before = layer.grid.breakpoints, layer.edge_values(inputs)
-    refine_inputs(network, inputs, weight, 12, quantile_share)
+    refine_inputs(network, inputs, weight, LIMIT, 12, quantile_share)
     assert_close(layer.edge_values(inputs), before, 1e-12)
     np.testing.assert_array_equal(layer.grid.breakpoints, subdivided(coarse, 12))
     np.testing.assert_allclose(layer.grid.breakpoints[:, ::3], coarse, rtol=0.0, atol=1e-15)
@@ -367,6 +367,13 @@ def test_stretch_lengthens_the_outermost_intervals(grid_size):
     inputs, weight = draw_samples(rng)
     network = followed_network(rng, inputs, weight, grid_size, stretch=0.15)
     ends = network.layers[1].grid.breakpoints
-    limit = 1.0 + HIDDEN_MARGIN
+    limit = 1.0 + MARGIN
     plain = np.tile(np.linspace(-limit, limit, grid_size + 1), (3, 1))
     np.testing.assert_allclose(ends, stretched(plain, 0.15), rtol=0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("grid_size", [1, 5, 20, 21, 40, 160])
+def test_the_outermost_intervals_of_inputs_are_half_full(grid_size):
+    limit = input_limit(grid_size)
+    assert 1.0 < limit <= 1.0 + MARGIN
+    assert limit - 1.0 <= 0.5 * (2.0 * limit / grid_size)

@@ -22,10 +22,11 @@ LBFGS_TOLERANCE = 1e-5
 OPTIONS = {
     "additive": ADDITIVE,
     "network": SMALL,
-    "lbfgs": {**SMALL, "solver": "lbfgs"},
-    # Its way to the minimum is so long and flat that rounding grows a billionfold before the end.
+    # The way to the minimum may be so long and flat that rounding grows a billionfold before its
+    # end.
+    "lbfgs": {**SMALL, "solver": "lbfgs", "tol": 1e-11},
     "quantile knots": {**SMALL, "knots": "quantile", "tol": 1e-11},
-    "fixed penalty": {**SMALL, "alpha": 0.1},
+    "fixed penalty": {**SMALL, "alpha": 0.01},
     "base function": {**SMALL, "base_function": "silu"},
 }
 exponents = st.floats(-6.0, 6.0)

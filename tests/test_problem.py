@@ -6,10 +6,10 @@ from estimator_data import labels_of, product_data
 from networks import assert_close, draw_network, draw_penalty
 from problems import problem_of
 
-from skkan._grids import HIDDEN_MARGIN
+from skkan._grids import MARGIN
 from skkan._losses import BinaryLogLoss, MultinomialLogLoss
 from skkan._penalties import BENDING, LOWEST_WEIGHT
-from skkan._problem import FIXED_LINE_SHARE, LARGEST_VARIANCE, ROOM, START_WEIGHT
+from skkan._problem import FIXED_LINE_SHARE, LARGEST_VARIANCE, ROOM, START_WEIGHTS
 from skkan._settings import State
 
 SHAPE = (2, 3, 2, 1)
@@ -36,8 +36,8 @@ def weights_of(penalty, name):
 def test_the_search_begins_with_one_weight():
     problem, network = drawn(alpha=None)
     penalty = problem.first_penalty(network)
-    assert weights_of(penalty, "rough") == [START_WEIGHT] * 3
-    assert weights_of(penalty, "line") == [START_WEIGHT] * 3
+    assert weights_of(penalty, "rough") == [START_WEIGHTS[0]] * 3
+    assert weights_of(penalty, "line") == [START_WEIGHTS[0]] * 3
     assert penalty.order == BENDING
     assert not penalty.softmax
 
@@ -113,8 +113,8 @@ def test_stiff_edges_get_room_at_the_border(order, room):
     problem, network = drawn()
     problem.follow(network, 5, order)
     for layer in network.layers[1:]:
-        np.testing.assert_allclose(layer.grid.high, 1.0 + HIDDEN_MARGIN + room, rtol=1e-12)
-        np.testing.assert_allclose(layer.grid.low, -1.0 - HIDDEN_MARGIN - room, rtol=1e-12)
+        np.testing.assert_allclose(layer.grid.high, 1.0 + MARGIN + room, rtol=1e-12)
+        np.testing.assert_allclose(layer.grid.low, -1.0 - MARGIN - room, rtol=1e-12)
 
 
 @pytest.mark.parametrize("order", [BENDING, 4])

@@ -6,44 +6,57 @@ from estimator_data import product_data
 from problems import problem_of
 
 import skkan._race
-from skkan._problem import Problem
-from skkan._race import START_SPREAD, n_finalists, race, random_start
+from skkan._problem import START_WEIGHTS, Problem
+from skkan._race import START_SPREAD, race, race_weights, races, random_start
 
 HELD_OUT = product_data(20, seed=1)
 
 
-def rounds_of(problem, seed=0):
-    return list(race(problem, np.random.default_rng(seed)))
+def rounds_of(problem, seed=0, n_finalists=1):
+    rng, n_starts = np.random.default_rng(seed), problem.settings.n_restarts
+    return list(race(problem, rng, START_WEIGHTS[0], n_starts, n_finalists))
 
 
 @pytest.mark.parametrize(
     ("n_restarts", "expected"), [(1, 1), (2, 1), (7, 1), (8, 2), (11, 2), (12, 3), (40, 10)]
 )
 def test_a_share_of_the_starts_is_compared_by_evidence(n_restarts, expected):
-    assert n_finalists(problem_of(*product_data(), alpha=None, n_restarts=n_restarts)) == expected
+    weights = race_weights(problem_of(*product_data(), alpha=None, n_restarts=n_restarts))
+    assert len(weights) == expected
+    assert set(weights) == set(START_WEIGHTS[:expected])
+
+
+def test_every_weight_has_a_race_of_its_own():
+    problem = problem_of(*product_data(), alpha=None, n_restarts=9, max_iter=3)
+    rounds = list(races(problem, np.random.default_rng(0)))
+    assert [len(runners) for runners in rounds] == [5, 2, 1, 5, 3, 2]
+    weights = [state.penalty.layers[0].weights["rough"].max() for state in rounds[-1]]
+    assert sorted(weights, reverse=True) == list(START_WEIGHTS)
+    assert rounds[2][0] in rounds[-1]
 
 
 @pytest.mark.parametrize(
     "changes", [{"alpha": 1e-2}, {"alpha": None, "validation": HELD_OUT}], ids=["alpha", "held out"]
 )
 def test_without_evidence_one_start_is_left(changes):
-    assert n_finalists(problem_of(*product_data(), n_restarts=40, **changes)) == 1
+    weights = race_weights(problem_of(*product_data(), n_restarts=40, **changes))
+    assert weights == [START_WEIGHTS[0]]
 
 
 @pytest.mark.parametrize(
-    ("alpha", "n_restarts", "expected"),
+    ("n_finalists", "n_restarts", "expected"),
     [
-        (1e-2, 1, [1, 1]),
-        (1e-2, 2, [2, 1]),
-        (1e-2, 9, [9, 4, 2, 1]),
-        (None, 9, [9, 4, 2]),
-        (None, 12, [12, 6, 3]),
-        (None, 3, [3, 1]),
+        (1, 1, [1, 1]),
+        (1, 2, [2, 1]),
+        (1, 9, [9, 4, 2, 1]),
+        (2, 9, [9, 4, 2]),
+        (3, 12, [12, 6, 3]),
+        (1, 3, [3, 1]),
     ],
 )
-def test_starts_come_first_and_then_the_better_half_of_them(alpha, n_restarts, expected):
-    problem = problem_of(*product_data(), alpha=alpha, n_restarts=n_restarts, max_iter=3)
-    starts, *rounds = rounds_of(problem)
+def test_starts_come_first_and_then_the_better_half_of_them(n_finalists, n_restarts, expected):
+    problem = problem_of(*product_data(), n_restarts=n_restarts, max_iter=3)
+    starts, *rounds = rounds_of(problem, n_finalists=n_finalists)
     assert [len(runners) for runners in (starts, *rounds)] == expected
     assert all(np.isinf(state.loss) for state in starts)
     for runners in rounds:
@@ -56,9 +69,9 @@ def test_the_better_half_runs_on(monkeypatch):
     given, found = [], []
     run_start = skkan._race.run_start
 
-    def watched(problem, state, features):
+    def watched(problem, state, features, weight):
         given.append(state)
-        found.append(run_start(problem, state, features))
+        found.append(run_start(problem, state, features, weight))
         return found[-1]
 
     monkeypatch.setattr(skkan._race, "run_start", watched)

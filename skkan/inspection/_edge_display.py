@@ -82,7 +82,7 @@ class EdgeDisplay:
     >>> model = KANRegressor((), random_state=0).fit(X, np.sin(X[:, 0]))
     >>> display = EdgeDisplay.from_estimator(model, X, layer=0, i=0, j=0)
     >>> display.breakpoints.round(1)
-    array([0. , 0.6, 1.2, 1.8, 2.4, 3. ])
+    array([-0.1,  0.6,  1.2,  1.8,  2.4,  3.1])
     """
 
     line_: "Line2D"
