@@ -12,17 +12,37 @@ product nodes (Liu et al., arXiv:2408.10205); then the sums are called subnodes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skkan._base_functions import BaseFunction
 from skkan._product_nodes import ProductNodes
-from skkan._splines import SplineGrid
+from skkan._splines import SplineGrid, gather, places, scatter
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
 Symbols = Mapping[tuple[int, int], SymbolicEdge]
+
+
+@dataclass(frozen=True)
+class FeatureSlopes:
+    """Derivatives of a layer's features with respect to its inputs, without all that are zero.
+
+    Attributes
+    ----------
+    place : ndarray of int of shape (n_samples, n_in)
+        Where the first of them stand in the flat feature matrix.
+    splines : ndarray of shape (degree + 1, n_samples, n_in)
+        Those of consecutive splines.
+    base : ndarray of shape (n_samples, n_in) or None
+        That of the base function.
+    """
+
+    place: NDArray[np.intp]
+    splines: FloatArray
+    base: FloatArray | None
 
 
 class Layer:
@@ -177,19 +197,23 @@ class Layer:
 
     def features(self, x: FloatArray) -> FloatArray:
         """Return ``Phi``, shape (n_samples, n_in * n_features)."""
-        return self._assemble(x, self.grid.dense(x), 0)
+        first, (splines,) = self.grid.local(x)
+        return self._assemble(x, places(first, self.n_features), splines)
 
-    def features_and_slopes(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return ``Phi`` and its derivative with respect to the inputs, both of its shape."""
-        splines = self.grid.dense_with_slopes(x)
-        return self._assemble(x, splines[0], 0), self._assemble(x, splines[1], 1)
+    def features_and_slopes(self, x: FloatArray) -> tuple[FloatArray, FeatureSlopes]:
+        """Return ``Phi`` and its derivative with respect to the inputs."""
+        first, (splines, slopes) = self.grid.local(x, 1)
+        place = places(first, self.n_features)
+        base = None
+        if self.base is not None:
+            base = self.base.slope(self.coordinate(x)) / self.half_span
+        return self._assemble(x, place, splines), FeatureSlopes(place, slopes, base)
 
-    def _assemble(self, x: FloatArray, splines: FloatArray, order: int) -> FloatArray:
-        if self.base is None:
-            return splines.reshape(len(x), -1)
-        u = self.coordinate(x)
-        extra = self.base.value(u) if order == 0 else self.base.slope(u) / self.half_span
-        return np.concatenate([splines, extra[..., None]], axis=2).reshape(len(x), -1)
+    def _assemble(self, x: FloatArray, place: NDArray[np.intp], splines: FloatArray) -> FloatArray:
+        features = scatter(place, splines, self.n_features)
+        if self.base is not None:
+            features[..., -1] = self.base.value(self.coordinate(x))
+        return features.reshape(len(x), -1)
 
     def restricted(self, coef: FloatArray) -> FloatArray:
         """Return `coef` with zeros for the edges that are no splines."""
@@ -225,31 +249,65 @@ class Layer:
         subnodes = self.subnodes(x, features)
         return subnodes if self.products is None else self.products.values(subnodes)
 
-    def edge_slopes(self, x: FloatArray, slopes: FloatArray) -> FloatArray:
-        """Return ``d subnode_j / d x_i``, shape (n_samples, n_in, n_subnodes).
+    def pull(self, x: FloatArray, slopes: FeatureSlopes, weights: FloatArray) -> FloatArray:
+        """Turn derivatives with respect to the subnodes into those with respect to the inputs.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        slopes : ndarray of shape (n_samples, n_in * n_features)
-            Derivatives of their features.
+        slopes : FeatureSlopes
+            As :meth:`features_and_slopes` returns them.
+        weights : ndarray of shape (n_samples, n_subnodes)
+            Derivatives with respect to the subnodes.
+
+        Returns
+        -------
+        pulled : ndarray of shape (n_samples, n_in)
+            ``sum_j weights_j d subnode_j / d x_i``.
         """
-        by_edge = self._splines_by_edge(slopes)
+        coef = self.coef.reshape(-1, self.n_subnodes).T
+        # BLAS is slow at outer products.
+        by_feature = weights * coef if self.n_subnodes == 1 else weights @ coef
+        pulled = gather(slopes.place, slopes.splines, by_feature)
+        if slopes.base is not None:
+            pulled += slopes.base * by_feature[:, self.n_features - 1 :: self.n_features]
         for (i, j), edge in self.symbols.items():
-            by_edge[:, i, j] += edge.slope(x[:, i])
-        return by_edge
+            pulled[:, i] += edge.slope(x[:, i]) * weights[:, j]
+        return pulled
+
+    def push(self, x: FloatArray, slopes: FeatureSlopes, change: FloatArray) -> FloatArray:
+        """Turn changes of the inputs into those of the subnodes, to first order.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_in)
+            Input nodes.
+        slopes : FeatureSlopes
+            As :meth:`features_and_slopes` returns them.
+        change : ndarray of shape (n_samples, n_in)
+            Changes of the inputs.
+
+        Returns
+        -------
+        pushed : ndarray of shape (n_samples, n_subnodes)
+            ``sum_i change_i d subnode_j / d x_i``.
+        """
+        by_feature = scatter(slopes.place, slopes.splines * change, self.n_features)
+        if slopes.base is not None:
+            by_feature[..., -1] = slopes.base * change
+        pushed: FloatArray = by_feature.reshape(len(x), -1) @ self.coef.reshape(-1, self.n_subnodes)
+        for (i, j), edge in self.symbols.items():
+            pushed[:, j] += edge.slope(x[:, i]) * change[:, i]
+        return pushed
 
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
-        by_edge = self._splines_by_edge(self.features(x))
+        features = self.features(x).reshape(len(x), self.n_in, -1).transpose(1, 0, 2)
+        by_edge = (features @ self.coef).transpose(1, 0, 2)
         for (i, j), edge in self.symbols.items():
             by_edge[:, i, j] += edge.value(x[:, i])
         return by_edge
-
-    def _splines_by_edge(self, features: FloatArray) -> FloatArray:
-        by_node = features.reshape(len(features), self.n_in, self.n_features).transpose(1, 0, 2)
-        return (by_node @ self.coef).transpose(1, 0, 2)
 
     def symbol_slopes(self, x: FloatArray) -> FloatArray | None:
         """Return the derivatives of the symbolic edges with respect to their parameters.

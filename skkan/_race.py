@@ -7,12 +7,12 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skkan._base_functions import BASE_FUNCTIONS
+from skkan._blocks import RowBlocks
 from skkan._grids import INPUT_MARGIN, breakpoints
 from skkan._initialization import KINDS, random_network
 from skkan._network import Network
 from skkan._problem import Problem
 from skkan._settings import State
-from skkan._typing import FloatArray
 
 START_SPREAD = 0.5
 STARTS_PER_FINALIST = 4
@@ -46,10 +46,12 @@ def race(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
         network = random_start(problem, KINDS[number % len(KINDS)], seed)
         runners.append(State(network, problem.first_penalty(network)))
     yield runners
-    features = problem.features(runners[0].network)
+    rows = problem.rows(runners[0].network)
     finalists = n_finalists(problem)
     while True:
-        jobs = (delayed(run_start)(problem, runner, features) for runner in runners)
+        # Threads go to the starts, and to the blocks of rows where there is only one left.
+        own = rows.on_threads(1 if len(runners) > 1 else settings.n_jobs)
+        jobs = (delayed(run_start)(problem, runner, own) for runner in runners)
         finished = sorted(Parallel(settings.n_jobs, prefer="threads")(jobs), key=attrgetter("loss"))
         runners = finished[: max(finalists, len(runners) // 2)]
         yield runners
@@ -79,10 +81,10 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
     return network
 
 
-def run_start(problem: Problem, state: State, features: FloatArray) -> State:
+def run_start(problem: Problem, state: State, rows: RowBlocks) -> State:
     """Run the solver for a round; the loss of the state is what it is judged by."""
     plan, settings = problem.plan, problem.settings
-    objective = problem.objective(state.network, state.penalty, features)
+    objective = problem.objective(state.network, state.penalty, rows)
     max_iter = min(plan.race_iter, settings.max_iter)
     found = plan.minimize(objective, state.network.get_parameters(), max_iter, settings.tol)
     network = state.network.copy()

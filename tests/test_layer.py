@@ -81,15 +81,18 @@ def test_edge_functions_are_splines_plus_base_function_of_the_grid_coordinate(ba
 
 @pytest.mark.parametrize("traits", [(), ("masks",), ("symbols",), TRAITS])
 @pytest.mark.parametrize("base", BASES)
-def test_edge_slopes_agree_with_differences(base, traits):
+def test_pull_and_push_agree_with_differences(base, traits):
     rng = np.random.default_rng(2)
     layer = draw_layer(rng, base, traits=traits)
     x = rng.uniform(-1.5, 1.5, size=(8, 3))
     features, slopes = layer.features_and_slopes(x)
     np.testing.assert_array_equal(features, layer.features(x))
-    for row, edge_slopes in zip(x, layer.edge_slopes(x, slopes), strict=True):
+    weights, change = rng.normal(size=(8, layer.n_subnodes)), rng.normal(size=(8, 3))
+    pulled, pushed = layer.pull(x, slopes, weights), layer.push(x, slopes, change)
+    for n, row in enumerate(x):
         expected = central_differences(lambda at: layer.subnodes(at[None])[0], row)
-        assert_close(edge_slopes, expected, 1e-8)
+        assert_close(pulled[n], expected @ weights[n], 1e-8)
+        assert_close(pushed[n], change[n] @ expected, 1e-8)
 
 
 def test_the_grid_ends_are_at_minus_one_and_one():

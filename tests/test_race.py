@@ -56,9 +56,9 @@ def test_the_better_half_runs_on(monkeypatch):
     given, found = [], []
     run_start = skkan._race.run_start
 
-    def watched(problem, state, features):
+    def watched(problem, state, rows):
         given.append(state)
-        found.append(run_start(problem, state, features))
+        found.append(run_start(problem, state, rows))
         return found[-1]
 
     monkeypatch.setattr(skkan._race, "run_start", watched)
