@@ -28,6 +28,7 @@ from skkan._typing import FloatArray
 # Half of that is in use at a time: it should stay near the core, but be worth NumPy's overhead.
 BLOCK_BYTES = 2**22
 MAX_CACHE_BYTES = 2**28
+LARGEST_CHUNK = 2**25 - 2**14
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,14 @@ def _controller() -> ThreadpoolController:
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to one thread: blocks are small for it, and threads of ours would compete."""
+def tuned_for_blocks() -> Iterator[None]:
+    """Set the process up for many operations on small arrays, as long as a fit lasts.
+
+    BLAS is kept to one thread: blocks are small for it, and threads of ours would compete.
+    """
+    # Until the C library of Linux has seen a large array go, it returns every block's memory to the
+    # system and has it cleared page by page when the next one asks for it, which takes longer than
+    # all arithmetic. This is the largest one that counts, and none of its pages is ever touched.
+    np.empty(LARGEST_CHUNK, dtype=np.uint8)
     with _controller().limit(limits=1, user_api="blas"):
         yield

@@ -23,6 +23,8 @@ from skkan._splines import SplineGrid, gather, places, scatter
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
+# Features that are used once should stay in cache, and take no memory worth mentioning.
+BLOCK_BYTES = 2**21
 Symbols = Mapping[tuple[int, int], SymbolicEdge]
 
 
@@ -230,6 +232,10 @@ class Layer:
             Their features, if known.
         """
         if features is None:
+            rows = max(1, BLOCK_BYTES // (8 * self.n_in * self.n_features))
+            if len(x) > rows:
+                parts = [x[start : start + rows] for start in range(0, len(x), rows)]
+                return np.concatenate([self.subnodes(part) for part in parts])
             features = self.features(x)
         sums = features @ self.coef.reshape(-1, self.n_subnodes)
         for (i, j), edge in self.symbols.items():

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skkan._blocks import RowBlocks, one_blas_thread
+from skkan._blocks import RowBlocks, tuned_for_blocks
 from skkan._grids import refine_inputs
 from skkan._initialization import embedded
 from skkan._network import Network
@@ -100,7 +100,7 @@ class Trainer:
             Where to go on from, in place of a race of random starts.
         """
         try:
-            with one_blas_thread():
+            with tuned_for_blocks():
                 self._train_from(start)
         except KeyboardInterrupt:
             if not hasattr(self, "best"):

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info
 
 from skkan import _blocks
 from skkan._block_sums import Value, ValueAndGradient
-from skkan._blocks import Block, RowBlocks, one_blas_thread
+from skkan._blocks import Block, RowBlocks, tuned_for_blocks
 
 
 @pytest.fixture
@@ -91,6 +91,6 @@ def test_blas_is_limited_for_a_while():
         return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
     before = threads()
-    with one_blas_thread():
+    with tuned_for_blocks():
         assert set(threads()) <= {1}
     assert threads() == before

@@ -9,6 +9,7 @@ from networks import (
     uneven_grid,
 )
 
+from skkan import _layer
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._layer import Layer
 from skkan._splines import SplineGrid
@@ -32,6 +33,16 @@ def test_outputs_are_the_sums_of_the_edge_functions(base):
     assert features.shape == (30, layer.n_in * layer.n_features)
     assert_close(layer.outputs(x, features), layer.edge_values(x).sum(axis=1), 1e-13)
     np.testing.assert_array_equal(layer.outputs(x), layer.outputs(x, features))
+
+
+def test_row_blocks_change_nothing(monkeypatch):
+    layer = draw_layer(np.random.default_rng(11), "silu", traits=TRAITS)
+    x = np.random.default_rng(12).uniform(-1.5, 1.5, size=(30, 3))
+    expected = layer.outputs(x, layer.features(x))
+    monkeypatch.setattr(_layer, "BLOCK_BYTES", 7 * 8 * layer.n_in * layer.n_features)
+    assert_close(layer.outputs(x), expected, 1e-13)
+    monkeypatch.setattr(_layer, "BLOCK_BYTES", 1)
+    assert_close(layer.outputs(x), expected, 1e-13)
 
 
 def test_outputs_are_products_of_the_subnodes():
