@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._blocks import Block
+from skkan._features import as_dense
 from skkan._losses import Loss
 from skkan._network import Network, Trace
 from skkan._typing import FloatArray
@@ -32,7 +33,7 @@ class LossFunction:
     @property
     def row_bytes(self) -> int:
         """Memory for a sample: features of all layers, and as much again on the way back."""
-        return 16 * sum(layer.n_in * layer.n_features for layer in self.network.layers)
+        return sum(layer.row_bytes for layer in self.network.layers)
 
     def trace(self, block: Block) -> Trace:
         """Run forward on a block."""
@@ -126,6 +127,16 @@ class NodeCurvatures(LossFunction):
     edges, of shape (n_symbols, 4).
     """
 
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers, zeros included."""
+        return 16 * sum(layer.n_in * layer.n_features for layer in self.network.layers)
+
+    @property
+    def least_rows(self) -> int:
+        """Samples below which adding up matrices takes longer than making them."""
+        return max(layer.n_in * layer.n_features for layer in self.network.layers)
+
     def __call__(self, block: Block) -> tuple[FloatArray, ...]:
         """Return the part of a block of samples."""
         network, trace = self.network, self.trace(block)
@@ -133,7 +144,7 @@ class NodeCurvatures(LossFunction):
         tails: list[FloatArray] = []
         factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
         for depth in reversed(range(len(network.layers))):
-            layer, features = network.layers[depth], trace.features[depth]
+            layer, features = network.layers[depth], as_dense(trace.features[depth])
             symbols = trace.symbols[depth]
             factor = network.to_subnodes(trace, depth, factor)
             squares = (factor**2).sum(axis=2)

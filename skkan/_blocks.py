@@ -8,6 +8,7 @@ A function of a block holds a network and a loss but no data, and can be pickled
 the same method may keep its blocks elsewhere, where only parameters go and sums come from.
 """
 
+import copy
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,11 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from scipy.sparse import issparse, vstack
 from threadpoolctl import ThreadpoolController
 
 from skkan._data import TrainingData
+from skkan._features import Features, leaves_out_zeros
 from skkan._layer import Layer
 from skkan._typing import FloatArray
 
@@ -43,14 +46,14 @@ class Block:
         Standardised targets, or class memberships.
     weight : ndarray of shape (n_samples,)
         Positive weights.
-    features : ndarray of shape (n_samples, n_inputs * n_features) or None
+    features : ndarray or CSR matrix of shape (n_samples, n_inputs * n_features) or None
         Features of the first layer, where they are kept.
     """
 
     inputs: FloatArray
     target: FloatArray
     weight: FloatArray
-    features: FloatArray | None = None
+    features: Features | None = None
 
 
 class RowBlocks:
@@ -92,23 +95,28 @@ class RowBlocks:
     ) -> None:
         self.data = data
         self.n_jobs = n_jobs
-        self.features: FloatArray | None = None
-        width = layer.n_in * layer.n_features
-        n_samples = len(data.inputs)
-        if 8 * width * n_samples <= max_cache_bytes:
-            features = np.empty((n_samples, width))
+        self.features: Features | None = None
+        probe = layer.features(data.inputs[:1])
+        row_bytes = 12 * probe.nnz if issparse(probe) else probe.nbytes
+        if row_bytes * len(data.inputs) <= max_cache_bytes:
+            self.features = self._all_features(layer)
 
-            def fill(part: slice) -> None:
-                features[part] = layer.features(data.inputs[part])
-
-            for _ in self._map(fill, _rows(16 * width)):
-                pass
-            self.features = features
+    def _all_features(self, layer: Layer) -> Features:
+        inputs = self.data.inputs
+        parts = self._map(lambda part: layer.features(inputs[part]), _rows(layer.row_bytes))
+        if leaves_out_zeros(layer.n_features):
+            return vstack(list(parts), format="csr")
+        features = np.empty((len(inputs), layer.n_in * layer.n_features))
+        start = 0
+        for part in parts:
+            features[start : start + len(part)] = part
+            start += len(part)
+        return features
 
     def on_threads(self, n_jobs: int | None) -> "RowBlocks":
         """Return the same blocks for another number of threads, without a copy."""
-        other = object.__new__(RowBlocks)
-        other.data, other.features, other.n_jobs = self.data, self.features, n_jobs
+        other = copy.copy(self)
+        other.n_jobs = n_jobs
         return other
 
     def sums(

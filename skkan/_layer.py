@@ -12,39 +12,20 @@ product nodes (Liu et al., arXiv:2408.10205); then the sums are called subnodes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skkan._base_functions import BaseFunction
+from skkan._features import Features, LocalFeatures, leaves_out_zeros
 from skkan._product_nodes import ProductNodes
-from skkan._splines import SplineGrid, gather, places, scatter
+from skkan._splines import SplineGrid
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
 # Features that are used once should stay in cache, and take no memory worth mentioning.
 BLOCK_BYTES = 2**21
 Symbols = Mapping[tuple[int, int], SymbolicEdge]
-
-
-@dataclass(frozen=True)
-class FeatureSlopes:
-    """Derivatives of a layer's features with respect to its inputs, without all that are zero.
-
-    Attributes
-    ----------
-    place : ndarray of int of shape (n_samples, n_in)
-        Where the first of them stand in the flat feature matrix.
-    splines : ndarray of shape (degree + 1, n_samples, n_in)
-        Those of consecutive splines.
-    base : ndarray of shape (n_samples, n_in) or None
-        That of the base function.
-    """
-
-    place: NDArray[np.intp]
-    splines: FloatArray
-    base: FloatArray | None
 
 
 class Layer:
@@ -197,72 +178,84 @@ class Layer:
         """Return the grid coordinate of `x`: the grid's ends are at -1 and 1."""
         return (x - self.grid.low) / self.half_span - 1.0
 
-    def features(self, x: FloatArray) -> FloatArray:
-        """Return ``Phi``, shape (n_samples, n_in * n_features)."""
-        first, (splines,) = self.grid.local(x)
-        return self._assemble(x, places(first, self.n_features), splines)
+    @property
+    def row_bytes(self) -> int:
+        """Memory that features and their slopes take for a sample, about."""
+        if leaves_out_zeros(self.n_features):
+            return self.n_in * (24 * (self.grid.degree + 2) + 8 * self.n_subnodes)
+        return 16 * self.n_in * self.n_features
 
-    def features_and_slopes(self, x: FloatArray) -> tuple[FloatArray, FeatureSlopes]:
+    def features(self, x: FloatArray) -> Features:
+        """Return ``Phi``, shape (n_samples, n_in * n_features), sparse if the grid is fine."""
+        return self._local(x, 0)[0].matrix()
+
+    def features_and_slopes(self, x: FloatArray) -> tuple[Features, LocalFeatures]:
         """Return ``Phi`` and its derivative with respect to the inputs."""
-        first, (splines, slopes) = self.grid.local(x, 1)
-        place = places(first, self.n_features)
-        base = None
-        if self.base is not None:
-            base = self.base.slope(self.coordinate(x)) / self.half_span
-        return self._assemble(x, place, splines), FeatureSlopes(place, slopes, base)
+        values, slopes = self._local(x, 1)
+        return values.matrix(), slopes
 
-    def _assemble(self, x: FloatArray, place: NDArray[np.intp], splines: FloatArray) -> FloatArray:
-        features = scatter(place, splines, self.n_features)
+    def _local(self, x: FloatArray, max_order: int) -> list[LocalFeatures]:
+        """Return the features that are not zero, and their derivatives up to an order."""
+        first, splines = self.grid.local(x, max_order)
+        parts: list[FloatArray | None] = [None, None]
         if self.base is not None:
-            features[..., -1] = self.base.value(self.coordinate(x))
-        return features.reshape(len(x), -1)
+            u = self.coordinate(x)
+            parts = [self.base.value(u), self.base.slope(u) / self.half_span]
+        return [
+            LocalFeatures(first, own, base, self.n_features)
+            for own, base in zip(splines, parts, strict=False)
+        ]
+
+    @property
+    def _matrix(self) -> FloatArray:
+        return self.coef.reshape(-1, self.n_subnodes)
 
     def restricted(self, coef: FloatArray) -> FloatArray:
         """Return `coef` with zeros for the edges that are no splines."""
         return coef if self.all_splines else np.where(self.splined[:, None, :], coef, 0.0)
 
-    def subnodes(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+    def subnodes(self, x: FloatArray, features: Features | None = None) -> FloatArray:
         """Return the sums over the edges, shape (n_samples, n_subnodes).
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        features : ndarray of shape (n_samples, n_in * n_features), optional
+        features : ndarray or CSR matrix of shape (n_samples, n_in * n_features), optional
             Their features, if known.
         """
         if features is None:
-            rows = max(1, BLOCK_BYTES // (8 * self.n_in * self.n_features))
+            rows = max(1, BLOCK_BYTES // self.row_bytes)
             if len(x) > rows:
                 parts = [x[start : start + rows] for start in range(0, len(x), rows)]
                 return np.concatenate([self.subnodes(part) for part in parts])
             features = self.features(x)
-        sums = features @ self.coef.reshape(-1, self.n_subnodes)
+        sums: FloatArray = features @ self._matrix
         for (i, j), edge in self.symbols.items():
             sums[:, j] += edge.value(x[:, i])
         return sums
 
-    def outputs(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+    def outputs(self, x: FloatArray, features: Features | None = None) -> FloatArray:
         """Return the output nodes, shape (n_samples, n_out).
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        features : ndarray of shape (n_samples, n_in * n_features), optional
+        features : ndarray or CSR matrix of shape (n_samples, n_in * n_features), optional
             Their features, if known.
         """
         subnodes = self.subnodes(x, features)
         return subnodes if self.products is None else self.products.values(subnodes)
 
-    def pull(self, x: FloatArray, slopes: FeatureSlopes, weights: FloatArray) -> FloatArray:
+    def pull(self, x: FloatArray, slopes: LocalFeatures, weights: FloatArray) -> FloatArray:
         """Turn derivatives with respect to the subnodes into those with respect to the inputs.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        slopes : FeatureSlopes
+        slopes : LocalFeatures
             As :meth:`features_and_slopes` returns them.
         weights : ndarray of shape (n_samples, n_subnodes)
             Derivatives with respect to the subnodes.
@@ -272,24 +265,19 @@ class Layer:
         pulled : ndarray of shape (n_samples, n_in)
             ``sum_j weights_j d subnode_j / d x_i``.
         """
-        coef = self.coef.reshape(-1, self.n_subnodes).T
-        # BLAS is slow at outer products.
-        by_feature = weights * coef if self.n_subnodes == 1 else weights @ coef
-        pulled = gather(slopes.place, slopes.splines, by_feature)
-        if slopes.base is not None:
-            pulled += slopes.base * by_feature[:, self.n_features - 1 :: self.n_features]
+        pulled = slopes.contracted(self._matrix, weights)
         for (i, j), edge in self.symbols.items():
             pulled[:, i] += edge.slope(x[:, i]) * weights[:, j]
         return pulled
 
-    def push(self, x: FloatArray, slopes: FeatureSlopes, change: FloatArray) -> FloatArray:
+    def push(self, x: FloatArray, slopes: LocalFeatures, change: FloatArray) -> FloatArray:
         """Turn changes of the inputs into those of the subnodes, to first order.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        slopes : FeatureSlopes
+        slopes : LocalFeatures
             As :meth:`features_and_slopes` returns them.
         change : ndarray of shape (n_samples, n_in)
             Changes of the inputs.
@@ -299,18 +287,14 @@ class Layer:
         pushed : ndarray of shape (n_samples, n_subnodes)
             ``sum_i change_i d subnode_j / d x_i``.
         """
-        by_feature = scatter(slopes.place, slopes.splines * change, self.n_features)
-        if slopes.base is not None:
-            by_feature[..., -1] = slopes.base * change
-        pushed: FloatArray = by_feature.reshape(len(x), -1) @ self.coef.reshape(-1, self.n_subnodes)
+        pushed: FloatArray = slopes.scaled(change).matrix() @ self._matrix
         for (i, j), edge in self.symbols.items():
             pushed[:, j] += edge.slope(x[:, i]) * change[:, i]
         return pushed
 
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
-        features = self.features(x).reshape(len(x), self.n_in, -1).transpose(1, 0, 2)
-        by_edge = (features @ self.coef).transpose(1, 0, 2)
+        by_edge = self._local(x, 0)[0].by_edge(self._matrix)
         for (i, j), edge in self.symbols.items():
             by_edge[:, i, j] += edge.value(x[:, i])
         return by_edge

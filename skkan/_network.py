@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from skkan._compaction import compact
 from skkan._data import Scaling
-from skkan._layer import FeatureSlopes, Layer
+from skkan._features import Features, LocalFeatures, as_dense
+from skkan._layer import Layer
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
@@ -26,9 +27,9 @@ class Trace:
     ----------
     nodes : list of ndarray
         Inputs of every layer, then the outputs of the last.
-    features : list of ndarray
+    features : list of ndarray or CSR matrix
         Feature matrix of every layer.
-    slopes : list of FeatureSlopes
+    slopes : list of LocalFeatures
         Derivatives of the features of every layer from the second on.
     symbols : list of ndarray or None
         For every layer the derivatives of its symbolic edges with respect to their parameters.
@@ -38,8 +39,8 @@ class Trace:
     """
 
     nodes: list[FloatArray] = field(default_factory=list)
-    features: list[FloatArray] = field(default_factory=list)
-    slopes: list[FeatureSlopes] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
+    slopes: list[LocalFeatures] = field(default_factory=list)
     symbols: list[FloatArray | None] = field(default_factory=list)
     partials: list[FloatArray | None] = field(default_factory=list)
 
@@ -151,14 +152,14 @@ class Network:
         ]
         return scaling.output_shift + scaling.output_scale * np.concatenate(blocks)
 
-    def outputs(self, inputs: FloatArray, first_features: FloatArray | None = None) -> FloatArray:
+    def outputs(self, inputs: FloatArray, first_features: Features | None = None) -> FloatArray:
         """Return the outputs of the last layer for scaled inputs.
 
         Parameters
         ----------
         inputs : ndarray of shape (n_samples, n_inputs)
             Scaled inputs.
-        first_features : ndarray, optional
+        first_features : ndarray or CSR matrix, optional
             Features of the first layer at `inputs`, if known.
         """
         out = self.layers[0].outputs(inputs, first_features)
@@ -214,14 +215,14 @@ class Network:
         )
         return other
 
-    def trace(self, inputs: FloatArray, first_features: FloatArray | None = None) -> Trace:
+    def trace(self, inputs: FloatArray, first_features: Features | None = None) -> Trace:
         """Run forward on scaled inputs and keep what the backward pass needs.
 
         Parameters
         ----------
         inputs : ndarray of shape (n_samples, n_inputs)
             Scaled inputs.
-        first_features : ndarray, optional
+        first_features : ndarray or CSR matrix, optional
             Features of the first layer at `inputs`, if known.
         """
         trace = Trace(nodes=[inputs])
@@ -369,7 +370,7 @@ class Network:
             block = jacobian[:, :, start:stop].reshape(
                 n_samples, n_seeds, layer.n_in * layer.n_features, layer.n_subnodes
             )
-            _outer(trace.features[depth], seeds, block)
+            _outer(as_dense(trace.features[depth]), seeds, block)
             if not layer.all_splines:
                 unused = np.broadcast_to(~layer.splined[:, None, :], layer.coef.shape)
                 jacobian[:, :, start + np.flatnonzero(unused)] = 0.0

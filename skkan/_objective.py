@@ -178,8 +178,7 @@ class Objective:
         network = self.network
         network.set_parameters(parameters)
         function = NodeCurvatures(network, self.loss)
-        widest = max(layer.n_in * layer.n_features for layer in network.layers)
-        sums = self.rows.sums(function, function.row_bytes, widest)
+        sums = self.rows.sums(function, function.row_bytes, function.least_rows)
         blocks, tails = list(sums[: len(network.layers)]), sums[len(network.layers) :]
         for layer, block in zip(network.layers, blocks, strict=True):
             if not layer.all_splines:

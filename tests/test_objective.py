@@ -13,8 +13,9 @@ from networks import (
     penalty_matrix,
     symmetric,
 )
+from scipy.sparse import issparse
 
-from skkan import _blocks
+from skkan import _blocks, _features
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._block_sums import NormalEquations, ValueAndGradient
 from skkan._blocks import RowBlocks
@@ -175,6 +176,28 @@ def test_threads_and_the_cache_change_nothing(monkeypatch, loss):
     for other in results[1:]:
         for found, expected in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("traits", KINDS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_leaving_out_zeros_changes_nothing(monkeypatch, loss, traits):
+    def everything(objective, parameters):
+        value, gradient, product = objective.gauss_newton(parameters)
+        yield from (value, gradient, product(gradient), objective.value(parameters))
+        yield from objective.normal_equations(parameters)
+        yield from objective.node_curvatures(parameters)
+
+    dense, parameters = draw_objective(
+        np.random.default_rng(14), loss, (3, 2), base="silu", traits=traits
+    )
+    assert isinstance(dense.rows.features, np.ndarray)
+    expected = list(everything(dense, parameters))
+    monkeypatch.setattr(_features, "SPARSE_FROM", 1)
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 7 * ValueAndGradient(dense.network, None).row_bytes)
+    sparse = altered(dense)
+    assert issparse(sparse.rows.features)
+    for found, one in zip(everything(sparse, parameters), expected, strict=True):
+        assert_close(found, one, 1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
