@@ -6,10 +6,9 @@ packages. For the steps, another process runs them once, to tell the time with s
 
 "dense" is a KAN in PyTorch that evaluates the recursion of Cox and de Boor on the whole grid and
 then multiplies matrices, which is the idea of efficient-kan; "MLP" is scikit-learn's with two
-hidden layers of 64. pykan gets fewer samples, since it needs gigabytes for many: times and memory
-per sample are compared. The roofline holds the arithmetic of the kernel against the rates that this
-machine reaches for a large matrix product and for a copy of memory. Run from the checkout, with the
-extra ``peers`` installed:
+hidden layers of 64; pykan runs in its speed mode. The roofline holds the arithmetic of the kernel
+against the rates that this machine reaches for a large matrix product and for a copy of memory. Run
+from the checkout, with the extra ``peers`` installed:
 
     python benchmarks/speed.py --threads 2 --csv speed.csv
 """
@@ -29,7 +28,6 @@ from typing import Any
 import numpy as np
 
 SHAPES = {"large": ((10, 16, 16, 1), 10, 100_000), "small": ((2, 5, 1), 5, 1_000)}
-PYKAN_SAMPLES = 5_000
 STEPS = 50
 DEGREE = 3
 # The C library asks the system for no less at a time.
@@ -132,7 +130,7 @@ def time_pykan(task: str, case: str, threads: int, repetitions: int) -> Result:
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float64)
     shape, grid_size, n_samples = SHAPES[case]
-    X, y = (torch.tensor(a) for a in samples(min(n_samples, PYKAN_SAMPLES), shape[0]))
+    X, y = (torch.tensor(a) for a in samples(n_samples, shape[0]))
     before = peak_bytes()
 
     def fresh():
@@ -290,31 +288,20 @@ def row_of(peer: str, task: str, case: str, threads: int, repetitions: int) -> d
     """Measure one peer."""
     found = measure(peer, task, case, threads, repetitions)
     cold = measure(peer, task, case, threads, 0) if task == "steps" else {"whole": np.nan}
-    n_samples = SHAPES[case][2]
-    if peer == "pykan":
-        n_samples = min(n_samples, PYKAN_SAMPLES)
-    return {
-        "task": task,
-        "case": case,
-        "peer": peer,
-        "n_samples": n_samples,
-        **found,
-        "whole": cold["whole"],
-    }
+    return {"task": task, "case": case, "peer": peer, **found, "whole": cold["whole"]}
 
 
 def line(row: dict[str, Any], own: dict[str, Any]) -> str:
     """Return the row in words, with ratios to another one."""
-    scale = own["n_samples"] / row["n_samples"]
     ratios = [
-        scale * row["seconds"] / own["seconds"],
-        scale * row["memory"] / max(own["memory"], SMALLEST_MEMORY),
+        row["seconds"] / own["seconds"],
+        row["memory"] / max(own["memory"], SMALLEST_MEMORY),
         row["whole"] / own["whole"],
     ]
     return (
-        f"{row['task']:8s} {row['case']:5s} {row['peer']:5s} n={row['n_samples']:6d} "
-        f"{row['seconds']:9.5f} s ({row['processor_seconds']:.5f} s of processors), "
-        f"{row['memory'] / 1e6:.0f} MB, cold with imports {row['whole']:.1f} s; over "
+        f"{row['task']:8s} {row['case']:5s} {row['peer']:5s} {row['seconds']:9.5f} s "
+        f"({row['processor_seconds']:.5f} s of processors), {row['memory'] / 1e6:.0f} MB, "
+        f"cold with imports {row['whole']:.1f} s; over "
         f"{own['peer']}: time {ratios[0]:.1f}, memory {ratios[1]:.1f}, cold {ratios[2]:.1f}"
     )
 
@@ -336,7 +323,7 @@ def main() -> None:
     for task, case in [("gradient", "large"), ("gradient", "small"), ("steps", "small")]:
         own = None
         for peer in arguments.peers:
-            repetitions = 2 if case == "large" and peer != "skkan" else arguments.repetitions
+            repetitions = 1 if case == "large" and peer != "skkan" else arguments.repetitions
             row = row_of(peer, task, case, arguments.threads, repetitions)
             rows.append(row)
             own = own or row
