@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skkan._base_functions import BASE_FUNCTIONS
+from skkan._blocks import MAX_CACHE_BYTES
 from skkan._data import Scaling, TrainingData, canonical_rows, column_order
 from skkan._grids import refined
 from skkan._losses import Loss
@@ -66,6 +67,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
+        "max_cache_bytes": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -89,6 +91,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        max_cache_bytes: int = MAX_CACHE_BYTES,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -108,6 +111,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.max_cache_bytes = max_cache_bytes
         self.random_state = random_state
         self.verbose = verbose
 
@@ -218,6 +222,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             n_iter_no_change=self.n_iter_no_change,
             n_jobs=self.n_jobs,
             sparsity=float(self.sparsity),
+            max_cache_bytes=int(self.max_cache_bytes),
         )
 
     def _train(

@@ -11,6 +11,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkan._base import BaseKAN
+from skkan._blocks import MAX_CACHE_BYTES
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
 from skkan._progress import Progress
 from skkan._typing import FloatArray
@@ -100,8 +101,13 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
         `X` still have the same ranges.
     n_jobs : int, default=None
-        Number of threads that run the starts of the race. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all cores.
+        Number of threads that run the starts of the race and, where there is one network left, go
+        through the samples block by block. It changes no result. ``None`` means 1 unless in a
+        :obj:`joblib.parallel_config` context, ``-1`` all cores. BLAS is kept to one thread.
+    max_cache_bytes : int, default=2**28
+        Memory, in bytes, for the features of the first layer, one number per sample, column and
+        spline. If they do not fit in, they are computed anew whenever a block of samples is used,
+        which takes little longer and changes no result; 0 never keeps them.
     random_state : int, RandomState instance or None, default=None
         Source of the random starts and, with `early_stopping`, of the split. An int makes fits
         repeatable.
@@ -210,6 +216,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        max_cache_bytes: int = MAX_CACHE_BYTES,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
         class_weight: dict[Any, float] | str | None = None,
@@ -231,6 +238,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             n_iter_no_change=n_iter_no_change,
             warm_start=warm_start,
             n_jobs=n_jobs,
+            max_cache_bytes=max_cache_bytes,
             random_state=random_state,
             verbose=verbose,
         )

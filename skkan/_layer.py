@@ -17,11 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skkan._base_functions import BaseFunction
+from skkan._features import Features, LocalFeatures, leaves_out_zeros
 from skkan._product_nodes import ProductNodes
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
+# Features that are used once should stay in cache, and take no memory worth mentioning.
+BLOCK_BYTES = 2**21
 Symbols = Mapping[tuple[int, int], SymbolicEdge]
 
 
@@ -175,81 +178,126 @@ class Layer:
         """Return the grid coordinate of `x`: the grid's ends are at -1 and 1."""
         return (x - self.grid.low) / self.half_span - 1.0
 
-    def features(self, x: FloatArray) -> FloatArray:
-        """Return ``Phi``, shape (n_samples, n_in * n_features)."""
-        return self._assemble(x, self.grid.dense(x), 0)
+    @property
+    def row_bytes(self) -> int:
+        """Memory that features and their slopes take for a sample, about."""
+        if leaves_out_zeros(self.n_features):
+            return self.n_in * (24 * (self.grid.degree + 2) + 8 * self.n_subnodes)
+        return 16 * self.n_in * self.n_features
 
-    def features_and_slopes(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return ``Phi`` and its derivative with respect to the inputs, both of its shape."""
-        splines = self.grid.dense_with_slopes(x)
-        return self._assemble(x, splines[0], 0), self._assemble(x, splines[1], 1)
+    def features(self, x: FloatArray) -> Features:
+        """Return ``Phi``, shape (n_samples, n_in * n_features), sparse if the grid is fine."""
+        return self._local(x, 0)[0].matrix()
 
-    def _assemble(self, x: FloatArray, splines: FloatArray, order: int) -> FloatArray:
-        if self.base is None:
-            return splines.reshape(len(x), -1)
-        u = self.coordinate(x)
-        extra = self.base.value(u) if order == 0 else self.base.slope(u) / self.half_span
-        return np.concatenate([splines, extra[..., None]], axis=2).reshape(len(x), -1)
+    def features_and_slopes(self, x: FloatArray) -> tuple[Features, LocalFeatures]:
+        """Return ``Phi`` and its derivative with respect to the inputs."""
+        values, slopes = self._local(x, 1)
+        return values.matrix(), slopes
+
+    def _local(self, x: FloatArray, max_order: int) -> list[LocalFeatures]:
+        """Return the features that are not zero, and their derivatives up to an order."""
+        first, splines = self.grid.local(x, max_order)
+        parts: list[FloatArray | None] = [None, None]
+        if self.base is not None:
+            u = self.coordinate(x)
+            parts = [self.base.value(u), self.base.slope(u) / self.half_span]
+        return [
+            LocalFeatures(first, own, base, self.n_features)
+            for own, base in zip(splines, parts, strict=False)
+        ]
+
+    @property
+    def _matrix(self) -> FloatArray:
+        return self.coef.reshape(-1, self.n_subnodes)
 
     def restricted(self, coef: FloatArray) -> FloatArray:
         """Return `coef` with zeros for the edges that are no splines."""
         return coef if self.all_splines else np.where(self.splined[:, None, :], coef, 0.0)
 
-    def subnodes(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+    def subnodes(self, x: FloatArray, features: Features | None = None) -> FloatArray:
         """Return the sums over the edges, shape (n_samples, n_subnodes).
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        features : ndarray of shape (n_samples, n_in * n_features), optional
+        features : ndarray or CSR matrix of shape (n_samples, n_in * n_features), optional
             Their features, if known.
         """
         if features is None:
+            rows = max(1, BLOCK_BYTES // self.row_bytes)
+            if len(x) > rows:
+                parts = [x[start : start + rows] for start in range(0, len(x), rows)]
+                return np.concatenate([self.subnodes(part) for part in parts])
             features = self.features(x)
-        sums = features @ self.coef.reshape(-1, self.n_subnodes)
+        sums: FloatArray = features @ self._matrix
         for (i, j), edge in self.symbols.items():
             sums[:, j] += edge.value(x[:, i])
         return sums
 
-    def outputs(self, x: FloatArray, features: FloatArray | None = None) -> FloatArray:
+    def outputs(self, x: FloatArray, features: Features | None = None) -> FloatArray:
         """Return the output nodes, shape (n_samples, n_out).
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        features : ndarray of shape (n_samples, n_in * n_features), optional
+        features : ndarray or CSR matrix of shape (n_samples, n_in * n_features), optional
             Their features, if known.
         """
         subnodes = self.subnodes(x, features)
         return subnodes if self.products is None else self.products.values(subnodes)
 
-    def edge_slopes(self, x: FloatArray, slopes: FloatArray) -> FloatArray:
-        """Return ``d subnode_j / d x_i``, shape (n_samples, n_in, n_subnodes).
+    def pull(self, x: FloatArray, slopes: LocalFeatures, weights: FloatArray) -> FloatArray:
+        """Turn derivatives with respect to the subnodes into those with respect to the inputs.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples, n_in)
             Input nodes.
-        slopes : ndarray of shape (n_samples, n_in * n_features)
-            Derivatives of their features.
+        slopes : LocalFeatures
+            As :meth:`features_and_slopes` returns them.
+        weights : ndarray of shape (n_samples, n_subnodes)
+            Derivatives with respect to the subnodes.
+
+        Returns
+        -------
+        pulled : ndarray of shape (n_samples, n_in)
+            ``sum_j weights_j d subnode_j / d x_i``.
         """
-        by_edge = self._splines_by_edge(slopes)
+        pulled = slopes.contracted(self._matrix, weights)
         for (i, j), edge in self.symbols.items():
-            by_edge[:, i, j] += edge.slope(x[:, i])
-        return by_edge
+            pulled[:, i] += edge.slope(x[:, i]) * weights[:, j]
+        return pulled
+
+    def push(self, x: FloatArray, slopes: LocalFeatures, change: FloatArray) -> FloatArray:
+        """Turn changes of the inputs into those of the subnodes, to first order.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_in)
+            Input nodes.
+        slopes : LocalFeatures
+            As :meth:`features_and_slopes` returns them.
+        change : ndarray of shape (n_samples, n_in)
+            Changes of the inputs.
+
+        Returns
+        -------
+        pushed : ndarray of shape (n_samples, n_subnodes)
+            ``sum_i change_i d subnode_j / d x_i``.
+        """
+        pushed: FloatArray = slopes.scaled(change).matrix() @ self._matrix
+        for (i, j), edge in self.symbols.items():
+            pushed[:, j] += edge.slope(x[:, i]) * change[:, i]
+        return pushed
 
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
-        by_edge = self._splines_by_edge(self.features(x))
+        by_edge = self._local(x, 0)[0].by_edge(self._matrix)
         for (i, j), edge in self.symbols.items():
             by_edge[:, i, j] += edge.value(x[:, i])
         return by_edge
-
-    def _splines_by_edge(self, features: FloatArray) -> FloatArray:
-        by_node = features.reshape(len(features), self.n_in, self.n_features).transpose(1, 0, 2)
-        return (by_node @ self.coef).transpose(1, 0, 2)
 
     def symbol_slopes(self, x: FloatArray) -> FloatArray | None:
         """Return the derivatives of the symbolic edges with respect to their parameters.

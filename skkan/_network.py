@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from skkan._compaction import compact
 from skkan._data import Scaling
+from skkan._features import Features, LocalFeatures, as_dense
 from skkan._layer import Layer
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
 
 ROWS_PER_BLOCK = 4096
+FEW_SUBNODES = 4
 
 
 @dataclass
@@ -25,10 +27,10 @@ class Trace:
     ----------
     nodes : list of ndarray
         Inputs of every layer, then the outputs of the last.
-    features : list of ndarray
+    features : list of ndarray or CSR matrix
         Feature matrix of every layer.
-    slopes : list of ndarray
-        ``d subnode_j / d x_i`` of every layer from the second on.
+    slopes : list of LocalFeatures
+        Derivatives of the features of every layer from the second on.
     symbols : list of ndarray or None
         For every layer the derivatives of its symbolic edges with respect to their parameters.
     partials : list of ndarray or None
@@ -37,8 +39,8 @@ class Trace:
     """
 
     nodes: list[FloatArray] = field(default_factory=list)
-    features: list[FloatArray] = field(default_factory=list)
-    slopes: list[FloatArray] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
+    slopes: list[LocalFeatures] = field(default_factory=list)
     symbols: list[FloatArray | None] = field(default_factory=list)
     partials: list[FloatArray | None] = field(default_factory=list)
 
@@ -150,14 +152,14 @@ class Network:
         ]
         return scaling.output_shift + scaling.output_scale * np.concatenate(blocks)
 
-    def outputs(self, inputs: FloatArray, first_features: FloatArray | None = None) -> FloatArray:
+    def outputs(self, inputs: FloatArray, first_features: Features | None = None) -> FloatArray:
         """Return the outputs of the last layer for scaled inputs.
 
         Parameters
         ----------
         inputs : ndarray of shape (n_samples, n_inputs)
             Scaled inputs.
-        first_features : ndarray, optional
+        first_features : ndarray or CSR matrix, optional
             Features of the first layer at `inputs`, if known.
         """
         out = self.layers[0].outputs(inputs, first_features)
@@ -213,14 +215,14 @@ class Network:
         )
         return other
 
-    def trace(self, inputs: FloatArray, first_features: FloatArray | None = None) -> Trace:
+    def trace(self, inputs: FloatArray, first_features: Features | None = None) -> Trace:
         """Run forward on scaled inputs and keep what the backward pass needs.
 
         Parameters
         ----------
         inputs : ndarray of shape (n_samples, n_inputs)
             Scaled inputs.
-        first_features : ndarray, optional
+        first_features : ndarray or CSR matrix, optional
             Features of the first layer at `inputs`, if known.
         """
         trace = Trace(nodes=[inputs])
@@ -230,7 +232,7 @@ class Network:
                 features = layer.features(inputs) if first_features is None else first_features
             else:
                 features, slopes = layer.features_and_slopes(x)
-                trace.slopes.append(layer.edge_slopes(x, slopes))
+                trace.slopes.append(slopes)
             trace.features.append(features)
             trace.symbols.append(layer.symbol_slopes(x))
             nodes = layer.subnodes(x, features)
@@ -259,6 +261,22 @@ class Network:
             return weights
         return products.pull(partials, weights)
 
+    def to_inputs(self, trace: Trace, depth: int, weights: FloatArray) -> FloatArray:
+        """Turn derivatives with respect to a layer's subnodes into those of its inputs.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of the same parameters.
+        depth : int
+            Number of the layer, not the first.
+        weights : ndarray of shape (n_samples, n_subnodes, n_seeds)
+            Derivatives with respect to its subnodes.
+        """
+        layer, x, slopes = self.layers[depth], trace.nodes[depth], trace.slopes[depth - 1]
+        pulled = [layer.pull(x, slopes, weights[:, :, q]) for q in range(weights.shape[2])]
+        return np.stack(pulled, axis=2)
+
     def gradient(self, trace: Trace, residual: FloatArray) -> FloatArray:
         """Return ``sum_n residual[n] . d out[n] / d parameters`` as one vector.
 
@@ -280,7 +298,7 @@ class Network:
                 into = residual[:, layer.symbol_targets]
                 tails.append(np.einsum("nsp,ns->sp", symbols, into).ravel())
             if depth:
-                residual = (trace.slopes[depth - 1] @ residual[:, :, None])[:, :, 0]
+                residual = layer.pull(trace.nodes[depth], trace.slopes[depth - 1], residual)
         return np.concatenate(parts[::-1] + tails[::-1])
 
     def tangent(self, trace: Trace, direction: FloatArray) -> FloatArray:
@@ -304,7 +322,7 @@ class Network:
                 by_edge = np.einsum("nsp,sp->sn", symbols, tails[depth])
                 np.add.at(own.T, layer.symbol_targets, by_edge)
             if depth:
-                own += (change[:, None, :] @ trace.slopes[depth - 1])[:, 0, :]
+                own += layer.push(trace.nodes[depth], trace.slopes[depth - 1], change)
             partials = trace.partials[depth]
             if layer.products is not None and partials is not None:
                 own = layer.products.push(partials, own)
@@ -352,11 +370,7 @@ class Network:
             block = jacobian[:, :, start:stop].reshape(
                 n_samples, n_seeds, layer.n_in * layer.n_features, layer.n_subnodes
             )
-            np.multiply(
-                trace.features[depth][:, None, :, None],
-                seeds.transpose(0, 2, 1)[:, :, None, :],
-                out=block,
-            )
+            _outer(as_dense(trace.features[depth]), seeds, block)
             if not layer.all_splines:
                 unused = np.broadcast_to(~layer.splined[:, None, :], layer.coef.shape)
                 jacobian[:, :, start + np.flatnonzero(unused)] = 0.0
@@ -367,7 +381,7 @@ class Network:
                 ).reshape(n_samples, n_seeds, -1)
                 last = first
             if depth:
-                seeds = trace.slopes[depth - 1] @ seeds
+                seeds = self.to_inputs(trace, depth, seeds)
             stop = start
         return jacobian.reshape(n_samples * n_seeds, -1)
 
@@ -440,3 +454,13 @@ class Network:
         other = copy.copy(self)
         other.layers = compact(self.layers).layers
         return other
+
+
+def _outer(features: FloatArray, seeds: FloatArray, out: FloatArray) -> None:
+    """Set ``out[n, q, f, j] = features[n, f] * seeds[n, j, q]``."""
+    if seeds.shape[1] > FEW_SUBNODES:
+        np.einsum("nf,njq->nqfj", features, seeds, out=out)
+        return
+    # NumPy's innermost loops would be over the subnodes.
+    for j in range(seeds.shape[1]):
+        np.multiply(features[:, None, :], seeds[:, j, :, None], out=out[:, :, :, j])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from skkan._blocks import RowBlocks
 from skkan._data import Scaling, TrainingData
 from skkan._grids import follow_hidden_nodes, input_limit
 from skkan._losses import Loss, MultinomialLogLoss
@@ -56,19 +57,18 @@ class Problem:
         """Where the grids of the scaled inputs end."""
         return input_limit(self.settings.grid_sizes[-1])
 
-    def features(self, network: Network) -> FloatArray:
-        """Return the first layer's features, which all networks on its grid share."""
-        return network.layers[0].features(self.data.inputs)
+    def rows(self, network: Network) -> RowBlocks:
+        """Return the samples with the first layer's features, for all networks on its grid."""
+        settings = self.settings
+        return RowBlocks(self.data, network.layers[0], settings.n_jobs, settings.max_cache_bytes)
 
-    def objective(
-        self, network: Network, penalty: Penalty, features: FloatArray | None
-    ) -> Objective:
+    def objective(self, network: Network, penalty: Penalty, rows: RowBlocks) -> Objective:
         """Return the function to be minimised."""
         strength, sparsity = self.settings.sparsity, None
         if strength > 0.0:
             inputs, weight = self.data.inputs, self.data.weight
-            sparsity = Sparsity.of(network, inputs, weight, strength, features)
-        return Objective(network, self.data, self.loss, penalty, features, sparsity)
+            sparsity = Sparsity.of(network, inputs, weight, strength, rows.features)
+        return Objective(network, self.data, self.loss, penalty, rows, sparsity)
 
     def penalty(self, network: Network, rough: float, line: float) -> Penalty:
         """Return a penalty with the same weights for all edges."""

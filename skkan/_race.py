@@ -8,12 +8,12 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skkan._base_functions import BASE_FUNCTIONS
+from skkan._blocks import RowBlocks
 from skkan._grids import breakpoints
 from skkan._initialization import KINDS, random_network
 from skkan._network import Network
 from skkan._problem import START_WEIGHTS, Problem
 from skkan._settings import State
-from skkan._typing import FloatArray
 
 START_SPREAD = 0.5
 STARTS_PER_FINALIST = 4
@@ -66,12 +66,13 @@ def race(
         network = random_start(problem, KINDS[number % len(KINDS)], seed)
         runners.append(State(network, problem.first_penalty(network, weight)))
     yield runners
-    features = problem.features(runners[0].network)
+    rows = problem.rows(runners[0].network)
+    n_jobs = problem.settings.n_jobs
     while True:
-        jobs = (delayed(run_start)(problem, runner, features, weight) for runner in runners)
-        finished = sorted(
-            Parallel(problem.settings.n_jobs, prefer="threads")(jobs), key=attrgetter("loss")
-        )
+        # Threads go to the starts, and to the blocks of rows where there is only one left.
+        own = rows.on_threads(1 if len(runners) > 1 else n_jobs)
+        jobs = (delayed(run_start)(problem, runner, own, weight) for runner in runners)
+        finished = sorted(Parallel(n_jobs, prefer="threads")(jobs), key=attrgetter("loss"))
         runners = finished[: max(n_finalists, len(runners) // 2)]
         yield runners
         if len(runners) <= n_finalists:
@@ -100,10 +101,10 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
     return network
 
 
-def run_start(problem: Problem, state: State, features: FloatArray, weight: float) -> State:
+def run_start(problem: Problem, state: State, rows: RowBlocks, weight: float) -> State:
     """Run the solver for a round; the loss of the state is what it is judged by."""
     plan, settings = problem.plan, problem.settings
-    objective = problem.objective(state.network, state.penalty, features)
+    objective = problem.objective(state.network, state.penalty, rows)
     max_iter = min(plan.race_iter, settings.max_iter)
     found = plan.minimize(objective, state.network.get_parameters(), max_iter, settings.tol)
     network = state.network.copy()

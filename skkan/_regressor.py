@@ -95,8 +95,13 @@ class KANRegressor(RegressorMixin, BaseKAN):
         that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
         `X` still have the same ranges.
     n_jobs : int, default=None
-        Number of threads that run the starts of the race. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all cores.
+        Number of threads that run the starts of the race and, where there is one network left, go
+        through the samples block by block. It changes no result. ``None`` means 1 unless in a
+        :obj:`joblib.parallel_config` context, ``-1`` all cores. BLAS is kept to one thread.
+    max_cache_bytes : int, default=2**28
+        Memory, in bytes, for the features of the first layer, one number per sample, column and
+        spline. If they do not fit in, they are computed anew whenever a block of samples is used,
+        which takes little longer and changes no result; 0 never keeps them.
     random_state : int, RandomState instance or None, default=None
         Source of the random starts and, with `early_stopping`, of the split. An int makes fits
         repeatable.

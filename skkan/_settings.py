@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from skkan._blocks import MAX_CACHE_BYTES
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import Penalty
@@ -55,6 +56,7 @@ class Settings:
     n_iter_no_change: int
     n_jobs: int | None
     sparsity: float = 0.0
+    max_cache_bytes: int = MAX_CACHE_BYTES
 
 
 @dataclass

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from skkan._features import Features, as_dense
 from skkan._network import Network
 from skkan._typing import FloatArray
 
@@ -71,7 +72,7 @@ class Sparsity:
         inputs: FloatArray,
         weight: FloatArray,
         strength: float,
-        first_features: FloatArray | None = None,
+        first_features: Features | None = None,
     ) -> "Sparsity":
         """Take the covariances from the training data.
 
@@ -85,14 +86,15 @@ class Sparsity:
             Positive weights that sum to 1.
         strength : float
             Weight of the penalty.
-        first_features : ndarray, optional
+        first_features : ndarray or CSR matrix, optional
             Features of the first layer at `inputs`, if known.
         """
         covariances: list[FloatArray] = []
         nodes, features = inputs, first_features
         for layer in network.layers:
-            flat = layer.features(nodes) if features is None else features
-            nodes, features = layer.outputs(nodes, flat), None
+            known = layer.features(nodes) if features is None else features
+            nodes, features = layer.outputs(nodes, known), None
+            flat = as_dense(known)
             by_node = flat.reshape(len(flat), layer.n_in, -1).transpose(1, 0, 2)
             centred = by_node - (weight @ by_node)[:, None]
             covariances.append((centred * weight[:, None]).transpose(0, 2, 1) @ centred)

@@ -2,8 +2,9 @@
 
 A grid of ``G`` intervals and degree ``k`` carries ``G + k`` B-splines, of which only ``k + 1``
 differ from zero at any point. On each interval they are polynomials in the local coordinate
-``tau`` in [0, 1]; those polynomials are tabulated once, so that evaluating is a gather and a small
-matrix product.
+``tau`` in [0, 1]; those polynomials are tabulated once. Evaluating them is then a matrix product
+on a uniform grid, and Horner's scheme with gathered coefficients on another. Arrays of local values
+have the spline as their first axis, so that every step runs over contiguous samples.
 
 References
 ----------
@@ -74,7 +75,9 @@ class SplineGrid:
             axis=1,
         )
         self._widths = widths
-        self._pieces = self._local_polynomials()
+        self._rate = self.grid_size / (self.high - self.low)
+        pieces = self._local_polynomials().transpose(2, 3, 0, 1)
+        self._pieces = np.ascontiguousarray(pieces).reshape(degree + 1, degree + 1, -1)
         self._keys = self._interval_keys()
 
     def _local_polynomials(self) -> FloatArray:
@@ -113,13 +116,14 @@ class SplineGrid:
 
     def _locate(self, x: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
         """Return the interval of every value of `x` (inside the grid) and its ``tau``."""
-        scaled = (x - self.low) / (self.high - self.low)
+        scaled = x - self.low
         if self.uniform:
-            scaled *= self.grid_size
+            scaled *= self._rate
             interval = scaled.astype(np.intp)
             np.clip(interval, 0, self.grid_size - 1, out=interval)
             scaled -= interval
             return interval, scaled
+        scaled /= self.high - self.low
         nodes = np.arange(self.n_nodes)
         found = np.searchsorted(self._keys, scaled + 2.0 * nodes, side="right")
         # The limits are for NaN, which comes out as NaN.
@@ -127,28 +131,44 @@ class SplineGrid:
         tau = (x - self.breakpoints[nodes, interval]) / self._widths[nodes, interval]
         return interval, tau
 
-    def _evaluate(self, interval: NDArray[np.intp], tau: FloatArray, order: int) -> FloatArray:
-        """Return the `order`-th derivatives of the non-zero splines at located points."""
+    def _evaluate(self, interval: NDArray[np.intp], tau: FloatArray, max_order: int) -> FloatArray:
+        """Return the derivatives of the non-zero splines at located points, as :meth:`local`."""
         degree = self.degree
-        powers = np.zeros((*tau.shape, degree + 1))
-        if order <= degree:
-            powers[..., order] = float(np.prod(np.arange(1, order + 1)))
-        for p in range(order + 1, degree + 1):
-            powers[..., p] = powers[..., p - 1] * tau * (p / (p - order))
+        shape = (max_order + 1, degree + 1, *tau.shape)
         if self.uniform:
-            values = powers @ self._pieces[0, 0]
-            width: FloatArray = (self.high - self.low) / self.grid_size
+            powers = np.empty((degree + 1, *tau.shape))
+            powers[0] = 1.0
+            for p in range(1, degree + 1):
+                np.multiply(powers[p - 1], tau, out=powers[p])
+            values = (self._taylor(max_order) @ powers.reshape(degree + 1, -1)).reshape(shape)
+            width: FloatArray = 1.0 / self._rate
         else:
-            nodes = np.arange(self.n_nodes)
-            values = (powers[..., None, :] @ self._pieces[nodes, interval])[..., 0, :]
-            width = self._widths[nodes, interval]
-        if order:
-            values /= (width**order)[..., None]
+            place = interval + self.grid_size * np.arange(self.n_nodes)
+            values = np.zeros(shape)
+            for coefficients in self._pieces[::-1]:
+                for order in range(max_order, 0, -1):
+                    values[order] *= tau
+                    values[order] += order * values[order - 1]
+                values[0] *= tau
+                values[0] += coefficients.take(place, axis=1)
+            width = self._widths.ravel().take(place)
+        for order in range(1, max_order + 1):
+            values[order] /= width**order
         return values
 
-    def local(
-        self, x: FloatArray, max_order: int = 0
-    ) -> tuple[NDArray[np.intp], tuple[FloatArray, ...]]:
+    def _taylor(self, max_order: int) -> FloatArray:
+        """Return the derivatives of the splines of a uniform grid as polynomials in ``tau``.
+
+        Shape ((max_order + 1) * (degree + 1), degree + 1 powers).
+        """
+        n = self.degree + 1
+        table = np.zeros((max_order + 1, n, n))
+        table[0] = self._pieces[:, :, 0].T
+        for order in range(1, max_order + 1):
+            table[order, :, :-1] = table[order - 1, :, 1:] * np.arange(1.0, n)
+        return table.reshape(-1, n)
+
+    def local(self, x: FloatArray, max_order: int = 0) -> tuple[NDArray[np.intp], FloatArray]:
         """Evaluate the ``degree + 1`` splines that differ from zero.
 
         Parameters
@@ -162,30 +182,23 @@ class SplineGrid:
         -------
         first : ndarray of int of shape (n_samples, n_nodes)
             Index of the first non-zero spline.
-        values : tuple of ndarray of shape (n_samples, n_nodes, degree + 1)
+        values : ndarray of shape (max_order + 1, degree + 1, n_samples, n_nodes)
             The splines' derivatives of order 0 to `max_order`.
         """
         inside = np.clip(x, self.low, self.high)
         excess = x - inside
         interval, tau = self._locate(inside)
-        outside = bool(np.any(excess))
-        highest = max(max_order, 1) if outside else max_order
-        values = [self._evaluate(interval, tau, order) for order in range(highest + 1)]
-        if outside:
-            values[0] = values[0] + values[1] * excess[..., None]
-            for order in range(2, max_order + 1):
-                values[order][excess != 0.0] = 0.0
-        return interval, tuple(values[: max_order + 1])
+        if not np.any(excess):
+            return interval, self._evaluate(interval, tau, max_order)
+        values = self._evaluate(interval, tau, max(max_order, 1))
+        values[0] += values[1] * excess
+        values[2:, :, excess != 0.0] = 0.0
+        return interval, values[: max_order + 1]
 
     def dense(self, x: FloatArray, order: int = 0) -> FloatArray:
         """Return a derivative of all splines, shape (n_samples, n_nodes, n_splines)."""
         first, values = self.local(x, order)
-        return scatter(first, values[order], self.n_splines)
-
-    def dense_with_slopes(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return :meth:`dense` of order 0 and 1 from one look-up."""
-        first, (values, slopes) = self.local(x, 1)
-        return scatter(first, values, self.n_splines), scatter(first, slopes, self.n_splines)
+        return scatter(places(first, self.n_splines), values[order], self.n_splines)
 
     def greville(self) -> FloatArray:
         """Return the Greville abscissae, the coefficients of the identity.
@@ -249,12 +262,56 @@ class SplineGrid:
         return np.linalg.pinv(new) @ old
 
 
-def scatter(first: NDArray[np.intp], values: FloatArray, n_splines: int) -> FloatArray:
-    """Spread local spline values over a dense last axis of length `n_splines`."""
-    dense = np.zeros((*first.shape, n_splines))
-    index = first[..., None] + np.arange(values.shape[-1])
-    np.put_along_axis(dense, index, values, axis=-1)
+def places(first: NDArray[np.intp], width: int) -> NDArray[np.intp]:
+    """Return where the first non-zero splines stand in a flat array of `width` columns a node."""
+    return first + width * np.arange(first.size).reshape(first.shape)
+
+
+def scatter(place: NDArray[np.intp], values: FloatArray, width: int) -> FloatArray:
+    """Spread local values over a dense array.
+
+    Parameters
+    ----------
+    place : ndarray of int of shape (n_samples, n_nodes)
+        As :func:`places` returns it.
+    values : ndarray of shape (degree + 1, n_samples, n_nodes)
+        Local values.
+    width : int
+        Number of columns of every node.
+
+    Returns
+    -------
+    dense : ndarray of shape (n_samples, n_nodes, width)
+        Zero elsewhere.
+    """
+    dense = np.zeros((*place.shape, width))
+    flat, place = dense.reshape(-1), place.ravel()
+    for offset, own in enumerate(values):
+        flat[place + offset] = own.ravel()
     return dense
+
+
+def gather(place: NDArray[np.intp], values: FloatArray, dense: FloatArray) -> FloatArray:
+    """Return the products of local values with a dense array, summed over the splines.
+
+    Parameters
+    ----------
+    place, values : ndarray
+        As for :func:`scatter`.
+    dense : ndarray of n_samples * n_nodes * width numbers
+        The array, C-contiguous.
+
+    Returns
+    -------
+    sums : ndarray of shape (n_samples, n_nodes)
+        One for every node.
+    """
+    flat = dense.reshape(-1)
+    sums = flat.take(place)
+    sums *= values[0]
+    for offset, own in enumerate(values[1:], start=1):
+        sums += own * flat.take(place + offset)
+    return sums
 
 
 def uniform_breakpoints(low: FloatArray, high: FloatArray, grid_size: int) -> FloatArray:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skkan._blocks import RowBlocks, tuned_for_blocks
 from skkan._grids import refine_inputs
 from skkan._initialization import embedded
 from skkan._network import Network
@@ -99,13 +100,8 @@ class Trainer:
             Where to go on from, in place of a race of random starts.
         """
         try:
-            if start is None:
-                self._train_anew()
-            else:
-                network, penalty = start
-                self._goes_on = penalty is not None
-                self.best = State(network, penalty or self.problem.first_penalty(network))
-                self._train([self.best], search=False)
+            with tuned_for_blocks():
+                self._train_from(start)
         except KeyboardInterrupt:
             if not hasattr(self, "best"):
                 raise
@@ -122,6 +118,15 @@ class Trainer:
             self.validation_curve,
             self.converged,
         )
+
+    def _train_from(self, start: tuple[Network, Penalty | None] | None) -> None:
+        if start is None:
+            self._train_anew()
+            return
+        network, penalty = start
+        self._goes_on = penalty is not None
+        self.best = State(network, penalty or self.problem.first_penalty(network))
+        self._train([self.best], search=False)
 
     def _train_anew(self) -> None:
         """Train the network, and the additive model that it has to be clearly better than."""
@@ -188,18 +193,18 @@ class Trainer:
                 settings.quantile_share,
             )
             state = self.problem.followed(State(network, start.penalty), grid_size)
-        features = self.problem.features(state.network)
+        rows = self.problem.rows(state.network)
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False
         left = settings.max_iter - self.n_iter
         with self.progress.phase(f"{self.label}grid size {grid_size}", left) as phase:
             try:
                 if settings.alpha is not None:
-                    state = self._settle(state, features, phase)
+                    state = self._settle(state, rows, phase)
                 else:
                     if search:
-                        state = self._search_common_weight(state, features, phase)
-                    state = self._choose_weights(state, features, phase)
+                        state = self._search_common_weight(state, rows, phase)
+                    state = self._choose_weights(state, rows, phase)
             except _Stopped:
                 if self.validation is None or self._asked_to_stop:
                     raise
@@ -215,7 +220,7 @@ class Trainer:
             return
         state = self.best
         objective = self.problem.objective(
-            state.network, state.penalty, self.problem.features(state.network)
+            state.network, state.penalty, self.problem.rows(state.network)
         )
         with self.progress.phase(
             self.label + "polish", self.settings.max_iter - self.n_iter
@@ -230,13 +235,13 @@ class Trainer:
                     raise
         self._keep(state)
 
-    def _settle(self, state: State, features: FloatArray, phase: Phase) -> State:
+    def _settle(self, state: State, rows: RowBlocks, phase: Phase) -> State:
         """Alternate between the solver and the hidden grids while the objective falls."""
         best, lowest = state, np.inf
         for _ in range(MAX_ROUNDS):
             if self._spent():
                 break
-            objective = self.problem.objective(state.network, state.penalty, features)
+            objective = self.problem.objective(state.network, state.penalty, rows)
             state, converged = self._solve(
                 state, objective, self.plan.settle_iter, phase, latest_is_best=True
             )
@@ -249,14 +254,14 @@ class Trainer:
             state = self.problem.followed(state, state.network.grid_size)
         return best
 
-    def _search_common_weight(self, state: State, features: FloatArray, phase: Phase) -> State:
+    def _search_common_weight(self, state: State, rows: RowBlocks, phase: Phase) -> State:
         """Raise or lower the one weight of all edges as long as the evidence grows."""
 
         def attempt(network: Network, weight: float) -> State:
             network = network.copy()
             self.problem.follow(network, network.grid_size)
             trial = State(network, self.problem.penalty(network, weight, weight))
-            return self._with_evidence(trial, features, phase)
+            return self._with_evidence(trial, rows, phase)
 
         start_weight = float(state.penalty.layers[0].weights["rough"].max())
         best = attempt(state.network, start_weight)
@@ -276,19 +281,19 @@ class Trainer:
                 break
         return best
 
-    def _choose_weights(self, state: State, features: FloatArray, phase: Phase) -> State:
+    def _choose_weights(self, state: State, rows: RowBlocks, phase: Phase) -> State:
         """Give every layer, and then every edge, weights of its own while the evidence grows."""
         if state.smoothing is None:
-            state = self._with_evidence(state, features, phase)
+            state = self._with_evidence(state, rows, phase)
         self._keep(state)
         if not self._goes_on:
-            state = self._climb(state, features, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
+            state = self._climb(state, rows, phase, "by_layer", PATIENCE_BY_LAYER, 0.0)
         n_weights = sum(weight.size for p in state.penalty.layers for weight in p.weights.values())
         price = WORTH_A_WEIGHT * n_weights
-        state = self._climb(state, features, phase, "by_edge", PATIENCE_BY_EDGE, price)
-        return self._stiffen(state, features, phase)
+        state = self._climb(state, rows, phase, "by_edge", PATIENCE_BY_EDGE, price)
+        return self._stiffen(state, rows, phase)
 
-    def _stiffen(self, state: State, features: FloatArray, phase: Phase) -> State:
+    def _stiffen(self, state: State, rows: RowBlocks, phase: Phase) -> State:
         """Try a roughness of the highest order where the data are next to free of noise."""
         highest = self.settings.degree + 1
         assert state.smoothing is not None
@@ -297,9 +302,9 @@ class Trainer:
             return state
         stiff = State(state.network, state.penalty.of_order(state.network, highest))
         stiff = self.problem.followed(stiff, state.network.grid_size, fresh=True)
-        stiff = self._with_evidence(stiff, features, phase)
+        stiff = self._with_evidence(stiff, rows, phase)
         self._keep(stiff)
-        stiff = self._climb(stiff, features, phase, "by_edge", PATIENCE_BY_EDGE, 0.0)
+        stiff = self._climb(stiff, rows, phase, "by_edge", PATIENCE_BY_EDGE, 0.0)
         assert stiff.smoothing is not None
         if max(stiff.smoothing.noise, state.smoothing.noise) < NEXT_TO_ROUNDING:
             # Both fit the samples; what is left to tell them apart lies between and beyond them.
@@ -310,7 +315,7 @@ class Trainer:
     def _climb(
         self,
         state: State,
-        features: FloatArray,
+        rows: RowBlocks,
         phase: Phase,
         kind: str,
         patience: int,
@@ -330,7 +335,7 @@ class Trainer:
                 break
             trial = State(trial.network, getattr(trial.smoothing, kind))
             trial = self._with_evidence(
-                self.problem.followed(trial, best.network.grid_size), features, phase
+                self.problem.followed(trial, best.network.grid_size), rows, phase
             )
             if trial.log_evidence > best.log_evidence + gain + price:
                 best = trial
@@ -352,9 +357,9 @@ class Trainer:
         if self.validation is None and state.log_evidence >= self.best.log_evidence:
             self.best = state
 
-    def _with_evidence(self, state: State, features: FloatArray, phase: Phase) -> State:
+    def _with_evidence(self, state: State, rows: RowBlocks, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
-        objective = self.problem.objective(state.network, state.penalty, features)
+        objective = self.problem.objective(state.network, state.penalty, rows)
         state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)
         parameters = state.network.get_parameters()
         return replace(

@@ -203,7 +203,7 @@ def assert_close(actual: FloatArray, expected: FloatArray, tolerance: float) -> 
 
 def linear_minimum(objective: Objective) -> FloatArray:
     """Return the minimum for an additive model and the squared loss, by one linear solve."""
-    features, data = objective.first_features, objective.data
+    features, data = objective.rows.features, objective.data
     weighted = features * data.weight[:, None]
     matrix = np.kron(weighted.T @ features, np.eye(data.target.shape[1]))
     matrix += penalty_matrix(objective.penalty, objective.network)

@@ -60,6 +60,7 @@ BAD_PARAMETERS = {
     "n_iter_no_change": [0, 2.5],
     "warm_start": ["yes", 2],
     "n_jobs": [1.5, "all"],
+    "max_cache_bytes": [-1, 2.5, None, "1 GB"],
     "random_state": [-1, "seed"],
     "verbose": [-1, "loud"],
 }

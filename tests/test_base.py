@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import skkan._race
-from skkan import KANRegressor
+from skkan import KANRegressor, _blocks
 from skkan._sparsity import Sparsity
 
 # Every penalised fit of these ends by its tolerance.
@@ -143,7 +143,8 @@ def test_second_fit_starts_anew():
 
 
 @pytest.mark.parametrize("solver", ["lm", "lbfgs"])
-def test_n_jobs_does_not_change_the_fit(solver):
+def test_n_jobs_does_not_change_the_fit(monkeypatch, solver):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 2**14)
     X, y = product_data()
     options = {**SMALL, "n_restarts": 5, "solver": solver}
     plain = fit(X, y, **options)
@@ -151,6 +152,14 @@ def test_n_jobs_does_not_change_the_fit(solver):
         np.testing.assert_array_equal(
             fit(X, y, **options, n_jobs=n_jobs).predict(X), plain.predict(X)
         )
+
+
+@pytest.mark.parametrize("options", [SMALL, {**SMALL, "solver": "lbfgs", "sparsity": 0.01}])
+def test_features_that_are_not_kept_change_nothing(options):
+    X, y = product_data()
+    plain = fit(X, y, **options)
+    frugal = fit(X, y, **options, max_cache_bytes=0)
+    np.testing.assert_array_equal(frugal.predict(X), plain.predict(X))
 
 
 @pytest.mark.parametrize("options", [SMALL, ADDITIVE, {**SMALL, "solver": "lbfgs"}])

@@ -9,6 +9,7 @@ from networks import (
     uneven_grid,
 )
 
+from skkan import _layer
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._layer import Layer
 from skkan._splines import SplineGrid
@@ -32,6 +33,16 @@ def test_outputs_are_the_sums_of_the_edge_functions(base):
     assert features.shape == (30, layer.n_in * layer.n_features)
     assert_close(layer.outputs(x, features), layer.edge_values(x).sum(axis=1), 1e-13)
     np.testing.assert_array_equal(layer.outputs(x), layer.outputs(x, features))
+
+
+def test_row_blocks_change_nothing(monkeypatch):
+    layer = draw_layer(np.random.default_rng(11), "silu", traits=TRAITS)
+    x = np.random.default_rng(12).uniform(-1.5, 1.5, size=(30, 3))
+    expected = layer.outputs(x, layer.features(x))
+    monkeypatch.setattr(_layer, "BLOCK_BYTES", 7 * 8 * layer.n_in * layer.n_features)
+    assert_close(layer.outputs(x), expected, 1e-13)
+    monkeypatch.setattr(_layer, "BLOCK_BYTES", 1)
+    assert_close(layer.outputs(x), expected, 1e-13)
 
 
 def test_outputs_are_products_of_the_subnodes():
@@ -81,15 +92,18 @@ def test_edge_functions_are_splines_plus_base_function_of_the_grid_coordinate(ba
 
 @pytest.mark.parametrize("traits", [(), ("masks",), ("symbols",), TRAITS])
 @pytest.mark.parametrize("base", BASES)
-def test_edge_slopes_agree_with_differences(base, traits):
+def test_pull_and_push_agree_with_differences(base, traits):
     rng = np.random.default_rng(2)
     layer = draw_layer(rng, base, traits=traits)
     x = rng.uniform(-1.5, 1.5, size=(8, 3))
     features, slopes = layer.features_and_slopes(x)
     np.testing.assert_array_equal(features, layer.features(x))
-    for row, edge_slopes in zip(x, layer.edge_slopes(x, slopes), strict=True):
+    weights, change = rng.normal(size=(8, layer.n_subnodes)), rng.normal(size=(8, 3))
+    pulled, pushed = layer.pull(x, slopes, weights), layer.push(x, slopes, change)
+    for n, row in enumerate(x):
         expected = central_differences(lambda at: layer.subnodes(at[None])[0], row)
-        assert_close(edge_slopes, expected, 1e-8)
+        assert_close(pulled[n], expected @ weights[n], 1e-8)
+        assert_close(pushed[n], change[n] @ expected, 1e-8)
 
 
 def test_the_grid_ends_are_at_minus_one_and_one():

@@ -13,9 +13,12 @@ from networks import (
     penalty_matrix,
     symmetric,
 )
+from scipy.sparse import issparse
 
-from skkan import _objective
+from skkan import _blocks, _features
 from skkan._base_functions import BASE_FUNCTIONS
+from skkan._block_sums import NormalEquations, ValueAndGradient
+from skkan._blocks import RowBlocks
 from skkan._objective import Objective
 
 HIDDEN = [(2,), (2, 2), (2, 1, 2)]
@@ -132,12 +135,69 @@ def test_row_blocks_change_nothing(monkeypatch, loss):
     objective, parameters = draw_objective(np.random.default_rng(5), loss, (2,))
     whole = objective.normal_equations(parameters)
     nodes = objective.node_curvatures(parameters)
-    monkeypatch.setattr(_objective, "BLOCK_BYTES", 3 * 8 * len(parameters) * LOSSES[loss][1])
+    value, gradient = objective.value_and_gradient(parameters)
+    product = objective.gauss_newton(parameters)[2](gradient)
+    monkeypatch.setattr(
+        _blocks, "BLOCK_BYTES", 3 * ValueAndGradient(objective.network, objective.loss).row_bytes
+    )
+    monkeypatch.setattr(NormalEquations, "least_rows", 3)
     cut = altered(objective)
     for found, expected in zip(cut.normal_equations(parameters), whole, strict=True):
         assert_close(found, expected, 1e-12)
     for found, expected in zip(cut.node_curvatures(parameters), nodes, strict=True):
         assert_close(found, expected, 1e-12)
+    assert cut.value(parameters) == pytest.approx(value, rel=1e-13)
+    assert_close(cut.value_and_gradient(parameters)[1], gradient, 1e-12)
+    assert_close(cut.gauss_newton(parameters)[2](gradient), product, 1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_threads_and_the_cache_change_nothing(monkeypatch, loss):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(NormalEquations, "least_rows", 3)
+    plain, parameters = draw_objective(np.random.default_rng(13), loss, (2,), base="silu")
+    layer = plain.network.layers[0]
+    results = []
+    for n_jobs, max_cache_bytes in [(1, 2**20), (3, 2**20), (3, 0)]:
+        rows = RowBlocks(plain.data, layer, n_jobs, max_cache_bytes)
+        assert (rows.features is None) == (max_cache_bytes == 0)
+        one = Objective(plain.network, plain.data, plain.loss, plain.penalty, rows)
+        value, gradient = one.value_and_gradient(parameters)
+        results.append(
+            [
+                one.value(parameters),
+                value,
+                gradient,
+                *one.normal_equations(parameters),
+                *one.node_curvatures(parameters),
+                one.gauss_newton(parameters)[2](gradient),
+            ]
+        )
+    for other in results[1:]:
+        for found, expected in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("traits", KINDS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_leaving_out_zeros_changes_nothing(monkeypatch, loss, traits):
+    def everything(objective, parameters):
+        value, gradient, product = objective.gauss_newton(parameters)
+        yield from (value, gradient, product(gradient), objective.value(parameters))
+        yield from objective.normal_equations(parameters)
+        yield from objective.node_curvatures(parameters)
+
+    dense, parameters = draw_objective(
+        np.random.default_rng(14), loss, (3, 2), base="silu", traits=traits
+    )
+    assert isinstance(dense.rows.features, np.ndarray)
+    expected = list(everything(dense, parameters))
+    monkeypatch.setattr(_features, "SPARSE_FROM", 1)
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 7 * ValueAndGradient(dense.network, None).row_bytes)
+    sparse = altered(dense)
+    assert issparse(sparse.rows.features)
+    for found, one in zip(everything(sparse, parameters), expected, strict=True):
+        assert_close(found, one, 1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -166,11 +226,11 @@ def test_results_do_not_depend_on_what_was_asked_before():
 
 def test_known_features_of_the_first_layer_change_nothing():
     objective, parameters = draw_objective(np.random.default_rng(8), "squared", (2,), base="silu")
-    features = objective.network.layers[0].features(objective.data.inputs)
-    other = Objective(
-        objective.network, objective.data, objective.loss, objective.penalty, features
-    )
-    assert other.first_features is features
+    rows = objective.rows
+    layer = objective.network.layers[0]
+    np.testing.assert_array_equal(rows.features, layer.features(objective.data.inputs))
+    other = Objective(objective.network, objective.data, objective.loss, objective.penalty, rows)
+    assert other.rows is rows
     value, gradient = other.value_and_gradient(parameters)
     assert value == objective.value_and_gradient(parameters)[0]
     np.testing.assert_array_equal(gradient, objective.value_and_gradient(parameters)[1])

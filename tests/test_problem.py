@@ -86,9 +86,11 @@ def test_other_weights_may_be_next_to_nothing(loss, alpha):
 def test_sparsity_is_absent_unless_asked_for():
     problem, network = drawn()
     penalty = problem.first_penalty(network)
-    assert problem.objective(network, penalty, None).sparsity is None
+    assert problem.objective(network, penalty, problem.rows(network)).sparsity is None
     asked = replace(problem, settings=replace(problem.settings, sparsity=0.2))
-    plain, objective = (one.objective(network, penalty, None) for one in (problem, asked))
+    plain, objective = (
+        one.objective(network, penalty, one.rows(network)) for one in (problem, asked)
+    )
     assert objective.sparsity.strength == 0.2
     parameters = network.get_parameters()
     expected = plain.value(parameters)
@@ -100,11 +102,11 @@ def test_sparsity_is_absent_unless_asked_for():
 def test_known_features_change_nothing():
     problem, network = drawn(sparsity=0.2)
     penalty, parameters = problem.first_penalty(network), network.get_parameters()
-    features = problem.features(network)
-    with_features, without = (
-        problem.objective(network, penalty, known) for known in (features, None)
-    )
-    assert with_features.first_features is features
+    with_features = problem.objective(network, penalty, problem.rows(network))
+    assert with_features.rows.features is not None
+    frugal, _ = drawn(sparsity=0.2, max_cache_bytes=0)
+    without = frugal.objective(network, penalty, frugal.rows(network))
+    assert without.rows.features is None
     assert with_features.value(parameters) == pytest.approx(without.value(parameters), rel=1e-13)
 
 

@@ -69,9 +69,9 @@ def test_the_better_half_runs_on(monkeypatch):
     given, found = [], []
     run_start = skkan._race.run_start
 
-    def watched(problem, state, features, weight):
+    def watched(problem, state, rows, weight):
         given.append(state)
-        found.append(run_start(problem, state, features, weight))
+        found.append(run_start(problem, state, rows, weight))
         return found[-1]
 
     monkeypatch.setattr(skkan._race, "run_start", watched)

@@ -67,7 +67,7 @@ def log_marginal(objective, noise):
         coef[:, : layer.grid.n_splines] = 1.0
         free += coef.ravel() / np.sqrt(coef.sum())
     precision = penalty_matrix(objective.penalty, network) + 1e-6 * np.outer(free, free)
-    features = objective.first_features
+    features = objective.rows.features
     covariance = features @ np.linalg.solve(precision, features.T) + np.diag(1.0 / data.weight)
     covariance *= noise / data.total
     return multivariate_normal(cov=0.5 * (covariance + covariance.T)).logpdf(data.target[:, 0])
@@ -85,7 +85,7 @@ def test_dof_is_the_trace_of_the_derivatives_of_the_fit_by_the_targets(base, pos
     dof = 0.0
     for sample, unit in enumerate(np.eye(20)):
         moved = altered(objective, target=unit[:, None])
-        dof += objective.first_features[sample] @ linear_minimum(moved)
+        dof += objective.rows.features[sample] @ linear_minimum(moved)
     found = update_smoothing(objective, linear_minimum(objective), posterior_of)
     assert found.dof == pytest.approx(dof, rel=1e-9)
 

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from networks import assert_close, central_differences, even_grid, uneven_grid
 from scipy.interpolate import BSpline
 
-from skkan._splines import SplineGrid, scatter, uniform_breakpoints
+from skkan._splines import SplineGrid, gather, places, scatter, uniform_breakpoints
 
 DEGREES = range(1, 6)
 
@@ -100,8 +100,8 @@ def test_extrapolation_follows_the_tangent_at_the_border(grid):
 @given(grids())
 def test_splines_are_non_negative_and_local_within_the_grid(grid):
     x = points_within_intervals(grid)
-    first, (values,) = grid.local(x)
-    assert values.shape == (*x.shape, grid.degree + 1)
+    first, values = grid.local(x)
+    assert values.shape == (1, grid.degree + 1, *x.shape)
     assert values.min() >= 0.0
     starts = np.take_along_axis(grid.breakpoints.T, first, axis=0)
     ends = np.take_along_axis(grid.breakpoints.T, first + 1, axis=0)
@@ -146,13 +146,16 @@ def test_uniform_node_is_the_same_next_to_an_uneven_one(degree):
         assert_close(found, plain.dense(x, order)[:, 0], 1e-12)
 
 
-def test_dense_with_slopes_equals_two_calls():
+@pytest.mark.parametrize("even", [True, False])
+def test_local_values_do_not_depend_on_the_highest_order(even):
     rng = np.random.default_rng(3)
-    grid = uneven_grid(rng, 2, 4, 3)
+    grid = even_grid(2, 4, 3) if even else uneven_grid(rng, 2, 4, 3)
     x = rng.uniform(-1.5, 1.5, size=(30, 2))
-    values, slopes = grid.dense_with_slopes(x)
-    np.testing.assert_array_equal(values, grid.dense(x))
-    np.testing.assert_array_equal(slopes, grid.dense(x, 1))
+    first, values = grid.local(x, 3)
+    for order in range(4):
+        own_first, own = grid.local(x, order)
+        np.testing.assert_array_equal(own_first, first)
+        assert_close(own, values[: order + 1], 1e-15)
 
 
 @pytest.mark.parametrize("degree", DEGREES)
@@ -239,8 +242,22 @@ def test_slopes_are_the_derivatives_of_the_values():
 
 
 def test_scatter_puts_local_values_in_their_place():
-    dense = scatter(np.array([[2], [0]]), np.array([[[1.0, 2.0]], [[3.0, 4.0]]]), 4)
-    np.testing.assert_array_equal(dense, [[[0.0, 0.0, 1.0, 2.0]], [[3.0, 4.0, 0.0, 0.0]]])
+    place = places(np.array([[2, 1], [0, 2]]), 4)
+    values = np.array([[[1.0, 5.0], [3.0, 7.0]], [[2.0, 6.0], [4.0, 8.0]]])
+    dense = scatter(place, values, 4)
+    expected = [
+        [[0.0, 0.0, 1.0, 2.0], [0.0, 5.0, 6.0, 0.0]],
+        [[3.0, 4.0, 0.0, 0.0], [0.0, 0.0, 7.0, 8.0]],
+    ]
+    np.testing.assert_array_equal(dense, expected)
+
+
+def test_gather_is_the_product_with_what_scatter_makes():
+    rng = np.random.default_rng(9)
+    place = places(rng.integers(0, 4, size=(20, 3)), 6)
+    values, other = rng.normal(size=(3, 20, 3)), rng.normal(size=(20, 3, 6))
+    expected = (scatter(place, values, 6) * other).sum(axis=2)
+    assert_close(gather(place, values, other), expected, 1e-14)
 
 
 def test_uniform_breakpoints_divide_every_range():

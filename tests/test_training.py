@@ -366,7 +366,7 @@ def test_the_stiffer_of_two_fits_is_kept_if_it_is_likelier_or_both_are_exact(
 ):
     run = smooth_trainer(grid_sizes=(5,))
     state = run._race()[0]
-    objective = run.problem.objective(state.network, state.penalty, None)
+    objective = run.problem.objective(state.network, state.penalty, run.problem.rows(state.network))
     found = update_smoothing(objective, state.network.get_parameters(), full_posterior)
     state = replace(state, smoothing=replace(found, noise=noise))
 

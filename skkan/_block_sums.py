@@ -1,0 +1,163 @@
+"""Functions of a block of samples whose sums are the loss, its gradient and its curvature.
+
+Each holds a network with its parameters and a loss, and no data; see :mod:`skkan._blocks`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._blocks import Block
+from skkan._features import as_dense
+from skkan._losses import Loss
+from skkan._network import Network, Trace
+from skkan._typing import FloatArray
+
+
+@dataclass(frozen=True)
+class LossFunction:
+    """A loss of the outputs of a network.
+
+    Parameters
+    ----------
+    network : Network
+        With its parameters.
+    loss : Loss
+        Data fit.
+    """
+
+    network: Network
+    loss: Loss
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers, and as much again on the way back."""
+        return sum(layer.row_bytes for layer in self.network.layers)
+
+    def trace(self, block: Block) -> Trace:
+        """Run forward on a block."""
+        return self.network.trace(block.inputs, block.features)
+
+    def gradient_at(self, trace: Trace, block: Block) -> tuple[float, FloatArray]:
+        """Return loss and gradient of a block, given its trace."""
+        out = trace.nodes[-1]
+        value = self.loss.value(out, block.target, block.weight)
+        residual = self.loss.gradient(out, block.target, block.weight)
+        return value, self.network.gradient(trace, residual)
+
+
+class Value(LossFunction):
+    """The loss."""
+
+    def __call__(self, block: Block) -> tuple[float]:
+        """Return the loss of a block."""
+        out = self.network.outputs(block.inputs, block.features)
+        return (self.loss.value(out, block.target, block.weight),)
+
+
+class ValueAndGradient(LossFunction):
+    """The loss and its gradient."""
+
+    def __call__(self, block: Block) -> tuple[float, FloatArray]:
+        """Return loss and gradient of a block."""
+        return self.gradient_at(self.trace(block), block)
+
+
+@dataclass(frozen=True)
+class NormalEquations(LossFunction):
+    """The loss, its gradient and its Gauss-Newton matrix.
+
+    Parameters
+    ----------
+    free : ndarray of bool of shape (n_parameters,) or None
+        Parameters by which to differentiate, by default all.
+    """
+
+    free: NDArray[np.bool_] | None = None
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: its rows of the Jacobian."""
+        return 8 * self.network.n_parameters * self.network.shape[-1]
+
+    @property
+    def least_rows(self) -> int:
+        """Samples below which adding up matrices takes longer than making them."""
+        return self.network.n_parameters // self.network.shape[-1]
+
+    def __call__(self, block: Block) -> tuple[float, FloatArray, FloatArray]:
+        """Return loss, gradient and matrix of a block."""
+        trace = self.trace(block)
+        value, gradient = self.gradient_at(trace, block)
+        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
+        jacobian = self.network.jacobian(trace, factor)
+        if self.free is not None:
+            gradient, jacobian = gradient[self.free], jacobian[:, self.free]
+        # NumPy sees that this is symmetric, takes half the time, and lets other threads run.
+        return value, gradient, jacobian.T @ jacobian
+
+
+@dataclass(frozen=True)
+class GaussNewtonProduct(LossFunction):
+    """The product of the Gauss-Newton matrix with a vector.
+
+    Parameters
+    ----------
+    vector : ndarray of shape (n_parameters,)
+        The vector.
+    """
+
+    vector: FloatArray
+
+    def __call__(self, block: Block) -> tuple[FloatArray]:
+        """Return the part of a block."""
+        network, trace = self.network, self.trace(block)
+        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
+        change = network.tangent(trace, self.vector)[:, None, :] @ factor
+        weighted = (change @ factor.transpose(0, 2, 1))[:, 0, :]
+        return (network.gradient(trace, weighted),)
+
+
+class NodeCurvatures(LossFunction):
+    """The blocks of the Gauss-Newton matrix that belong to one subnode.
+
+    Called with a block of samples, it returns for every layer an array of shape (n_subnodes,
+    n_in * n_features, n_in * n_features), and then for every layer the diagonal of its symbolic
+    edges, of shape (n_symbols, 4).
+    """
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers, zeros included."""
+        return 16 * sum(layer.n_in * layer.n_features for layer in self.network.layers)
+
+    @property
+    def least_rows(self) -> int:
+        """Samples below which adding up matrices takes longer than making them."""
+        return max(layer.n_in * layer.n_features for layer in self.network.layers)
+
+    def __call__(self, block: Block) -> tuple[FloatArray, ...]:
+        """Return the part of a block of samples."""
+        network, trace = self.network, self.trace(block)
+        matrices: list[FloatArray] = []
+        tails: list[FloatArray] = []
+        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
+        for depth in reversed(range(len(network.layers))):
+            layer, features = network.layers[depth], as_dense(trace.features[depth])
+            symbols = trace.symbols[depth]
+            factor = network.to_subnodes(trace, depth, factor)
+            squares = (factor**2).sum(axis=2)
+            own = np.empty((layer.n_subnodes, features.shape[1], features.shape[1]))
+            for node, roots in enumerate(np.sqrt(squares).T):
+                scaled = features * roots[:, None]
+                np.matmul(scaled.T, scaled, out=own[node])
+            matrices.append(own)
+            tail = np.zeros(layer.symbol_parameters.shape)
+            if symbols is not None:
+                by_edge = squares[:, layer.symbol_targets]
+                tail = np.einsum("nsp,ns->sp", symbols**2, by_edge)
+            tails.append(tail)
+            if depth:
+                factor = network.to_inputs(trace, depth, factor)
+        return *matrices[::-1], *tails[::-1]

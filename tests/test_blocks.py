@@ -1,0 +1,96 @@
+import pickle
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from networks import draw_objective
+from threadpoolctl import threadpool_info
+
+from skkan import _blocks
+from skkan._block_sums import Value, ValueAndGradient
+from skkan._blocks import Block, RowBlocks, tuned_for_blocks
+
+
+@pytest.fixture
+def objective():
+    return draw_objective(np.random.default_rng(0), "two squared", (2,), n_samples=23)[0]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 4])
+def test_blocks_follow_each_other_and_hold_every_sample_once(monkeypatch, objective, n_jobs):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 5 * 8)
+    data = objective.data
+    rows = RowBlocks(data, objective.network.layers[0], n_jobs)
+    lock, seen = threading.Lock(), []
+
+    def note(block):
+        with lock:
+            seen.append(block)
+        return len(block.inputs), block.weight.sum()
+
+    count, total = rows.sums(note, 8)
+    assert count == 23
+    assert total == pytest.approx(1.0)
+    assert sorted(len(block.inputs) for block in seen) == [3, 5, 5, 5, 5]
+    seen.sort(key=lambda block: block.inputs.ctypes.data)
+    np.testing.assert_array_equal(np.concatenate([b.inputs for b in seen]), data.inputs)
+    np.testing.assert_array_equal(np.concatenate([b.target for b in seen]), data.target)
+    np.testing.assert_array_equal(np.concatenate([b.features for b in seen]), rows.features)
+    seen.clear()
+    rows.sums(note, 8, least_rows=12)
+    assert sorted(len(block.inputs) for block in seen) == [11, 12]
+
+
+def test_blocks_are_views_of_the_data(objective):
+    data = objective.data
+    data.inputs.flags.writeable = False
+
+    def check(block):
+        shared = np.shares_memory(block.inputs, data.inputs)
+        return (int(shared and np.shares_memory(block.target, data.target)),)
+
+    rows = RowBlocks(data, objective.network.layers[0], max_cache_bytes=0)
+    assert rows.features is None
+    assert rows.sums(check, 8) == (1,)
+
+
+def test_other_threads_share_the_features(objective):
+    rows = objective.rows
+    other = rows.on_threads(3)
+    assert other.features is rows.features
+    assert (rows.n_jobs, other.n_jobs) == (None, 3)
+
+
+def test_functions_of_blocks_can_be_pickled_and_hold_no_data(objective):
+    function = ValueAndGradient(objective.network, objective.loss)
+    data = objective.data
+    block = Block(data.inputs, data.target, data.weight)
+    clone = pickle.loads(pickle.dumps(function))
+    for found, expected in zip(clone(block), function(block), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert Value(objective.network, objective.loss)(block)[0] == function(block)[0]
+
+
+def test_threads_obey_errstate_and_pass_errors_on(monkeypatch, objective):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 1)
+    rows = objective.rows.on_threads(2)
+
+    def overflow(block):
+        return (np.exp(1e4 + block.weight).max(),)
+
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        warnings.simplefilter("error")
+        assert rows.sums(overflow, 1) == (np.inf,)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+        rows.sums(overflow, 1)
+
+
+def test_blas_is_limited_for_a_while():
+    def threads():
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    before = threads()
+    with tuned_for_blocks():
+        assert set(threads()) <= {1}
+    assert threads() == before
