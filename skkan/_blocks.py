@@ -10,12 +10,13 @@ the same method may keep its blocks elsewhere, where only parameters go and sums
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ from skkan._typing import FloatArray
 BLOCK_BYTES = 2**22
 MAX_CACHE_BYTES = 2**28
 LARGEST_CHUNK = 2**25 - 2**14
+# Blocks are added up in groups first, which is as finely as samples can be spread over a cluster.
+N_GROUPS = 64
+GROUP_ROWS = (2**12, 2**20)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ class RowBlocks:
     max_cache_bytes : int, default=2**28
         Features are kept if they take no more than that; otherwise they are computed whenever a
         block is used.
+    group_rows : int, optional
+        Number of samples in a group, for part of a larger data set; else what
+        :func:`rows_of_a_group` gives.
 
     Examples
     --------
@@ -92,9 +99,11 @@ class RowBlocks:
         layer: Layer,
         n_jobs: int | None = None,
         max_cache_bytes: int = MAX_CACHE_BYTES,
+        group_rows: int | None = None,
     ) -> None:
         self.data = data
         self.n_jobs = n_jobs
+        self.group_rows = group_rows or rows_of_a_group(len(data.inputs))
         self.features: Features | None = None
         probe = layer.features(data.inputs[:1])
         row_bytes = 12 * probe.nnz if issparse(probe) else probe.nbytes
@@ -103,7 +112,8 @@ class RowBlocks:
 
     def _all_features(self, layer: Layer) -> Features:
         inputs = self.data.inputs
-        parts = self._map(lambda part: layer.features(inputs[part]), _rows(layer.row_bytes))
+        slices = self._parts(_rows(layer.row_bytes))[1]
+        parts = self._map(lambda part: layer.features(inputs[part]), slices)
         if leaves_out_zeros(layer.n_features):
             return vstack(list(parts), format="csr")
         features = np.empty((len(inputs), layer.n_in * layer.n_features))
@@ -127,7 +137,9 @@ class RowBlocks:
     ) -> tuple[Any, ...]:
         """Return the sums over all blocks of what `function` returns.
 
-        They do not depend on the number of threads: neither the blocks nor their order do.
+        They do not depend on the number of threads: neither the blocks nor their order do. Nor do
+        they, to the bit, on where the samples are: blocks never reach over the border of a group,
+        and the sums of the groups are added as :func:`added_up` does.
 
         Parameters
         ----------
@@ -142,24 +154,35 @@ class RowBlocks:
         def apply(part: slice) -> tuple[Any, ...]:
             return function(self._block(part))
 
-        totals: list[Any] = []
-        for parts in self._map(apply, max(_rows(row_bytes), least_rows)):
-            if not totals:
-                totals = list(parts)
-                continue
-            for number, own in enumerate(parts):
-                totals[number] += own
-        return tuple(totals)
+        groups, parts = self._parts(_rows(row_bytes), least_rows)
+        found = zip(groups, self._map(apply, parts), strict=True)
+        return added_up(
+            _sequential_sum(term for _, term in terms)
+            for _, terms in groupby(found, key=itemgetter(0))
+        )
+
+    def _parts(self, most: int, least: int = 1) -> tuple[list[int], list[slice]]:
+        """Return the group of every block and its samples: at most so many, but at least."""
+        n_samples = len(self.data.inputs)
+        groups: list[int] = []
+        parts: list[slice] = []
+        for number, first in enumerate(range(0, n_samples, self.group_rows)):
+            end = min(first + self.group_rows, n_samples)
+            rows = end - first
+            n_blocks = max(1, min(-(-rows // most), rows // least))
+            length = -(-rows // n_blocks)
+            own = [slice(a, min(a + length, end)) for a in range(first, end, length)]
+            groups += [number] * len(own)
+            parts += own
+        return groups, parts
 
     def _block(self, part: slice) -> Block:
         data = self.data
         features = None if self.features is None else self.features[part]
         return Block(data.inputs[part], data.target[part], data.weight[part], features)
 
-    def _map(self, function: Callable[[slice], Any], rows: int) -> Iterator[Any]:
+    def _map(self, function: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
         """Yield what `function` makes of every block, in their order."""
-        n_samples = len(self.data.inputs)
-        parts = [slice(start, start + rows) for start in range(0, n_samples, rows)]
         n_threads = min(effective_n_jobs(self.n_jobs), len(parts))
         if n_threads == 1:
             yield from map(function, parts)
@@ -183,6 +206,54 @@ class RowBlocks:
 
 def _rows(row_bytes: int) -> int:
     return max(1, BLOCK_BYTES // row_bytes)
+
+
+def rows_of_a_group(n_samples: int) -> int:
+    """Return how many samples make up a group."""
+    least, most = GROUP_ROWS
+    return min(max(least, -(-n_samples // N_GROUPS)), most)
+
+
+def _sequential_sum(terms: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the sum of tuples, which are used up, one after the other."""
+    totals = list(next(terms))
+    for term in terms:
+        for number, own in enumerate(term):
+            totals[number] += own
+    return tuple(totals)
+
+
+def added_up(terms: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the sum of tuples: pairs of neighbours first, then pairs of pairs, and so on.
+
+    Adding up runs of 2, 4, 8, ... terms first gives the same, to the bit. The terms stay as they
+    are.
+
+    Parameters
+    ----------
+    terms : iterable of tuple of numbers and arrays
+        Terms, in their order.
+
+    Examples
+    --------
+    >>> from skkan._blocks import added_up
+    >>> added_up([(1.0, 2), (0.5, 3), (0.25, 5)])
+    (1.75, 10)
+    """
+    pending: list[tuple[Any, ...]] = []
+    for number, term in enumerate(terms, start=1):
+        total, size = term, 1
+        while number % (2 * size) == 0:
+            total, size = _sum(pending.pop(), total), 2 * size
+        pending.append(total)
+    total = pending.pop()
+    while pending:
+        total = _sum(pending.pop(), total)
+    return total
+
+
+def _sum(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
 @cache

@@ -8,8 +8,9 @@ from networks import draw_objective
 from threadpoolctl import threadpool_info
 
 from skkan import _blocks
-from skkan._block_sums import Value, ValueAndGradient
-from skkan._blocks import Block, RowBlocks, tuned_for_blocks
+from skkan._block_sums import NormalEquations, Value, ValueAndGradient
+from skkan._blocks import Block, RowBlocks, added_up, rows_of_a_group, tuned_for_blocks
+from skkan._data import TrainingData
 
 
 @pytest.fixture
@@ -38,8 +39,43 @@ def test_blocks_follow_each_other_and_hold_every_sample_once(monkeypatch, object
     np.testing.assert_array_equal(np.concatenate([b.target for b in seen]), data.target)
     np.testing.assert_array_equal(np.concatenate([b.features for b in seen]), rows.features)
     seen.clear()
-    rows.sums(note, 8, least_rows=12)
+    rows.sums(note, 8, least_rows=9)
     assert sorted(len(block.inputs) for block in seen) == [11, 12]
+
+
+def test_blocks_end_where_groups_do(monkeypatch, objective):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 5 * 8)
+    lengths = []
+    rows = RowBlocks(objective.data, objective.network.layers[0], group_rows=8)
+    rows.sums(lambda block: (lengths.append(len(block.inputs)) or 1,), 8)
+    assert lengths == [4, 4, 4, 4, 4, 3]
+
+
+@pytest.mark.parametrize("group_rows", [4, 5])
+def test_sums_do_not_depend_on_where_the_groups_are(objective, group_rows):
+    function = NormalEquations(objective.network, objective.loss)
+    layer, data = objective.network.layers[0], objective.data
+    whole = RowBlocks(data, layer, group_rows=group_rows).sums(function, 8, 2)
+    parts = []
+    for start in range(0, 23, group_rows):
+        own = slice(start, start + group_rows)
+        part = TrainingData(data.inputs[own], data.target[own], data.weight[own], data.total)
+        parts.append(RowBlocks(part, layer, group_rows=group_rows).sums(function, 8, 2))
+    in_pairs = [added_up(parts[start : start + 2]) for start in range(0, len(parts), 2)]
+    for found, expected in zip(added_up(in_pairs), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_groups_are_neither_small_nor_many():
+    assert [rows_of_a_group(n) for n in (1, 4096, 10**6, 10**9)] == [4096, 4096, 15625, 2**20]
+
+
+def test_terms_stay_as_they_are():
+    terms = [(float(number), np.full(2, float(number))) for number in range(7)]
+    total, array = added_up(iter(terms))
+    assert total == 21.0
+    np.testing.assert_array_equal(array, [21.0, 21.0])
+    assert [value[0] for _, value in terms] == list(range(7))
 
 
 def test_blocks_are_views_of_the_data(objective):
