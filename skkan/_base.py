@@ -402,10 +402,10 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         check_is_fitted(self)
         inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            out = self.network_(inputs)
-        bad = ~np.isfinite(out).all(axis=1)
-        if bad.any():
-            row = int(bad.argmax())
+            out = self.network_(inputs, self.n_jobs)
+        finite = np.isfinite(out)
+        if not finite.all():
+            row = int(finite.all(axis=1).argmin())
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "

@@ -97,8 +97,9 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
         `X` still have the same ranges.
     n_jobs : int, default=None
-        Number of threads that run the starts of the race. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all cores.
+        Number of threads that run the starts of the race, and that predictions for more than some
+        thousand samples are spread over. ``None`` means 1 unless in a
+        :obj:`joblib.parallel_config` context, ``-1`` all cores. Results do not depend on it.
     random_state : int, RandomState instance or None, default=None
         Source of the random starts and, with `early_stopping`, of the split. An int makes fits
         repeatable.
