@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -36,7 +37,15 @@ from skkan.symbolic._editing import typical_rows
 from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity", "_sample_rows"}
+PRIVATE_FITTED = {
+    "_activity",
+    "_fitted_alpha",
+    "_penalty",
+    "_sample_rows",
+    "_single_target",
+    "_stream",
+    "_total_weight",
+}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
@@ -231,6 +240,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         standardise: bool,
         labels: NDArray[Any] | None = None,
         go_on: bool = False,
+        streaming: bool = False,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -252,6 +262,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             Classes, whose shares a validation set keeps.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
+        streaming : bool, default=False
+            Whether more samples are to come, so that a network is not given up for an additive
+            model because these are few.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -264,6 +277,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         settings = self._settings(
             len(X), X.shape[1], target.shape[1], self.network_ if go_on else None
         )
+        settings = replace(settings, additive_rival=not streaming)
         scaling = Scaling.of(X, target, weight, standardise)
         order = column_order(scaling.inputs(X), scaling.targets(target), weight)
         X, target, weight = canonical_rows(X[:, order], target, weight)
@@ -284,6 +298,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha
+        self._total_weight = data.total
+        if hasattr(self, "_stream"):
+            del self._stream
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
         self.n_outputs_ = target.shape[1]

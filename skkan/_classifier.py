@@ -12,11 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skkan._base import BaseKAN
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
+from skkan._partial_fit import ClassifierStreamMixin
 from skkan._progress import Progress
 from skkan._typing import FloatArray
 
 
-class KANClassifier(ClassifierMixin, BaseKAN):
+class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
     """Kolmogorov-Arnold network for classification.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
@@ -269,6 +270,13 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         """
         return self._fit(X, y, sample_weight)
 
+    def _memberships(self, codes: NDArray[np.intp]) -> tuple[FloatArray, Loss]:
+        """Return the targets of the network, and the loss that goes with them."""
+        target = np.eye(len(self.classes_))[codes]
+        if len(self.classes_) == 2:
+            return target[:, 1:], BinaryLogLoss()
+        return target, MultinomialLogLoss()
+
     def _fit(
         self,
         X: ArrayLike,
@@ -293,13 +301,11 @@ class KANClassifier(ClassifierMixin, BaseKAN):
                     f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
                 )
             weight = np.multiply(weight, self._class_weights(labels, counts)[codes])
-            binary = len(self.classes_) == 2
-            target = np.eye(len(self.classes_))[codes]
-            loss: Loss = BinaryLogLoss() if binary else MultinomialLogLoss()
+            target, loss = self._memberships(codes)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
                 inputs,
-                target[:, 1:] if binary else target,
+                target,
                 weight,
                 loss,
                 progress,
@@ -310,12 +316,12 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             progress.close(self.network_)
         return self
 
-    def _known(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+    def _known(self, labels: NDArray[Any], method: str = "refit") -> NDArray[np.intp]:
         """Return the places of `labels` among the classes of the fitted network."""
         unknown = labels[~np.isin(labels, self.classes_)]
         if len(unknown):
             raise ValueError(
-                f"refit goes on with the classes {self.classes_.tolist()!r}, but y has "
+                f"{method} goes on with the classes {self.classes_.tolist()!r}, but y has "
                 f"{unknown[0].item()!r}. Call fit to start anew."
             )
         places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)

@@ -9,11 +9,12 @@ from sklearn.utils import Tags
 
 from skkan._base import BaseKAN
 from skkan._losses import SquaredLoss
+from skkan._partial_fit import RegressorStreamMixin
 from skkan._progress import Progress
 from skkan._typing import FloatArray
 
 
-class KANRegressor(RegressorMixin, BaseKAN):
+class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
     """Kolmogorov-Arnold network for regression.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and

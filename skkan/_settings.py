@@ -55,6 +55,7 @@ class Settings:
     n_iter_no_change: int
     n_jobs: int | None
     sparsity: float = 0.0
+    additive_rival: bool = True
 
 
 @dataclass
