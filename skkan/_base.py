@@ -64,7 +64,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         "degree": [Interval(Integral, 1, None, closed="left")],
         "base_function": [StrOptions(set(BASE_FUNCTIONS))],
         "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
-        "solver": [StrOptions({"auto", "lbfgs", "lm"})],
+        "solver": [StrOptions({"adam", "auto", "lbfgs", "lm"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -88,6 +90,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         base_function: str = "zero",
         knots: str | float = "uniform",
         solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         n_restarts: int = 2,
@@ -107,6 +111,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.base_function = base_function
         self.knots = knots
         self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
         self.alpha = alpha
         self.sparsity = sparsity
         self.n_restarts = n_restarts
@@ -227,6 +233,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             n_iter_no_change=self.n_iter_no_change,
             n_jobs=self.n_jobs,
             sparsity=float(self.sparsity),
+            batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
+            learning_rate=float(self.learning_rate_init),
         )
 
     def _train(

@@ -46,11 +46,19 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
         or, for a number, the mean of both with that weight on the equally full ones. A weight of
         at most 0.98 is used, so that ties never make an interval vanish.
-    solver : {"auto", "lbfgs", "lm"}, default="auto"
+    solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
         ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
         all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
         but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
         samples allows it.
+        ``"adam"`` is Adam on mini-batches, whose iterations are passes over all samples: rough, but
+        each of them costs no more than a gradient.
+    batch_size : "auto" or int, default="auto"
+        Number of samples of a mini-batch; ``"auto"`` is 200. Only used with ``solver="adam"``, and
+        by `partial_fit` for networks of more than 2,500 parameters.
+    learning_rate_init : float, default=0.01
+        First step of Adam; it is halved where a pass no longer lowers the objective. Used like
+        `batch_size`.
     alpha : "auto" or float, default="auto"
         Weight of the penalty on the roughness of the edge functions. It has no unit: inputs and
         hidden nodes are scaled.
@@ -80,7 +88,8 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
     max_iter : int, default=1000
         Largest number of solver iterations on all grids together, not counting those of the race.
     tol : float, default=1e-5
-        Training has converged when an iteration lowers the objective (``"lbfgs"``), or is
+        Training has converged when an iteration lowers the objective (``"lbfgs"``; for
+        ``"adam"`` several, down to small steps), or is
         predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
         loss of the held-out samples has to fall by this fraction to count as improved.
     early_stopping : bool, default=False
@@ -131,7 +140,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
     active_features_ : ndarray of bool of shape (n_features,)
         False for columns without any effect: those that were constant in `fit` or have been
         pruned.
-    solver_ : {"lbfgs", "lm"}
+    solver_ : {"lbfgs", "lm", "adam"}
         The solver used.
     n_iter_ : int
         Number of solver iterations after the race, on all grids together; those of the additive
@@ -199,6 +208,8 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         base_function: str = "zero",
         knots: str | float = "uniform",
         solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         n_restarts: int = 2,
@@ -220,6 +231,8 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
             base_function=base_function,
             knots=knots,
             solver=solver,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
             alpha=alpha,
             sparsity=sparsity,
             n_restarts=n_restarts,

@@ -35,13 +35,16 @@ from skkan.inspection._scores import LayerActivity, network_activity
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.symbolic._editing import typical_rows
 
+# Sums of weights that differ by this share are the same.
+ROUNDING = 1e-9
+
 
 def _learns_in_batches(estimator: Any) -> bool:
     """Raise an error, as `hasattr` wants it, for a solver that knows no batches."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
             "partial_fit does not support solver='lbfgs', which works on all samples at once; set "
-            "it to 'auto' or 'lm'."
+            "it to 'auto', 'lm' or 'adam'."
         )
     return True
 
@@ -85,12 +88,13 @@ class Stream:
         penalty: Penalty,
         loss: Loss,
         max_grid_size: int,
+        remember: bool,
     ) -> "Stream":
         """Keep the latest samples, and remember of the others what they say of the parameters."""
         parameters = network.get_parameters()
         X, target, weight = samples
         count = max(len(X) - MAX_ROWS, 0)
-        if count:
+        if count and remember:
             data = TrainingData.of(X[:count], target[:count], weight[:count], network.scaling)
             memory = StreamObjective(network, data, loss, penalty, memory).memory(parameters)
         latest = X[count:], target[count:], weight[count:]
@@ -106,6 +110,7 @@ class StreamingMixin:
     _sample_rows: FloatArray
     _total_weight: float
     _fitted_alpha: float | None
+    solver: str
     n_iter_: int
     loss_curve_: list[float]
     _stream: Stream
@@ -164,19 +169,29 @@ class StreamingMixin:
             return
         self._train(*samples, loss, progress, standardise=standardise, streaming=True)
         network = self.network_
-        _check_size(network)
         limit = MAX_GROWTH * network.grid_size
-        self._stream = Stream.of(samples, None, network, self._penalty, loss, limit)
+        remember = self._stream_solver(network) == "lm"
+        self._stream = Stream.of(samples, None, network, self._penalty, loss, limit, remember)
+
+    def _stream_solver(self, network: Network) -> str:
+        """Return "adam" where it is asked for, or for a network too large for a matrix."""
+        large = network.n_parameters > DENSE_MAX_PARAMETERS
+        if large and self.solver == "lm":
+            raise ValueError(
+                f"partial_fit with solver='lm' keeps a matrix over all parameters, of which this "
+                f"network has {network.n_parameters}, more than {DENSE_MAX_PARAMETERS}. Set "
+                "solver='adam', or use smaller hidden_layer_sizes or grid_size."
+            )
+        return "adam" if large or self.solver == "adam" else "lm"
 
     def _go_on(self, samples: Samples, loss: Loss, progress: Progress) -> None:
         """Train the network that is there on further samples."""
-        _check_size(self.network_)
         X, target, weight = samples
         stream = self._stream_so_far(loss)
         before = self.network_.copy()
         before.scaling = completed(before.scaling, X, target)
         network, places = widened(before, before.scaling.inputs(X), stream.max_grid_size)
-        _check_size(network)
+        solver = self._stream_solver(network)
         memory = None if stream.memory is None else stream.memory.spread(network, places)
         together = (
             np.concatenate([stream.X, X]),
@@ -185,6 +200,7 @@ class StreamingMixin:
         )
         data = TrainingData.of(*canonical_rows(*together), network.scaling)
         settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
+        settings = replace(settings, solver=solver)
         problem = Problem(data, None, loss, settings, network.scaling)
         if settings.alpha == self._fitted_alpha:
             penalty = widened_penalty(self._penalty, before, network)
@@ -192,7 +208,7 @@ class StreamingMixin:
             penalty = problem.first_penalty(network)
         old_total, new_total = self._total_weight, float(weight.sum())
         curve: list[float] = []
-        with progress.phase("batch", settings.max_iter) as phase:
+        with progress.phase("batch", settings.max_iter if solver == "lm" else 1) as phase:
 
             def callback(value: float, latest: Network) -> bool:
                 curve.append(value)
@@ -207,10 +223,17 @@ class StreamingMixin:
                 "clip the samples."
             )
         self._stream = Stream.of(
-            together, memory, state.network, state.penalty, loss, stream.max_grid_size
+            together,
+            memory,
+            state.network,
+            state.penalty,
+            loss,
+            stream.max_grid_size,
+            solver == "lm",
         )
         rows = mixed_rows(self._sample_rows, X, old_total, new_total)
         self._store_state(state, rows, curve)
+        self.solver_ = solver
         self._fitted_alpha, self._total_weight = settings.alpha, old_total + new_total
 
     def _store_state(self, state: State, rows: FloatArray, curve: list[float]) -> None:
@@ -221,7 +244,6 @@ class StreamingMixin:
         inputs = state.network.scaling.inputs(rows)
         weight = np.full(len(rows), 1.0 / len(rows))
         self._activity = network_activity(state.network, inputs, weight)
-        self.solver_ = "lm"
         self.n_iter_ = self.n_iter_ + len(curve)
         self.loss_curve_ = self.loss_curve_ + curve
         self.loss_ = state.loss
@@ -239,25 +261,17 @@ class StreamingMixin:
         if stream is None:
             nothing = np.empty((0, network.shape[0])), np.empty((0, network.shape[-1])), np.empty(0)
             stream = Stream(*nothing, None, np.empty(0), MAX_GROWTH * network.grid_size)
+        if self._stream_solver(network) == "adam":
+            return replace(stream, memory=None)
         gone = self._total_weight - float(stream.weight.sum())
         if stream.memory is not None:
             stale = not np.array_equal(stream.parameters, network.get_parameters())
         else:
-            stale = len(stream.X) == 0
+            stale = gone > ROUNDING * self._total_weight
         if not stale:
             return stream
         memory = recalled(network, self._sample_rows, self._penalty, loss, gone)
         return replace(stream, memory=memory)
-
-
-def _check_size(network: Network) -> None:
-    """Raise an error where the matrix of a stream would be too large."""
-    if network.n_parameters > DENSE_MAX_PARAMETERS:
-        raise ValueError(
-            f"partial_fit keeps a matrix over all parameters, of which this network has "
-            f"{network.n_parameters}, more than {DENSE_MAX_PARAMETERS}. Use smaller "
-            "hidden_layer_sizes or grid_size."
-        )
 
 
 class RegressorStreamMixin(StreamingMixin):
@@ -278,7 +292,8 @@ class RegressorStreamMixin(StreamingMixin):
         calls minimise the loss of their batch, of the latest 1,000 samples before, and of all
         others as they are remembered: by value, gradient and Gauss-Newton matrix of their loss.
         For an additive model (``hidden_layer_sizes=()``) this is the same as training on all
-        samples at once. See
+        samples at once. With ``solver="adam"``, or more than 2,500 parameters, a call is one pass
+        over its batch and the latest 1,000 samples, and nothing is remembered of others. See
         :ref:`the user guide <streams>` for what is forgotten and what is not.
 
         Parameters
@@ -300,8 +315,8 @@ class RegressorStreamMixin(StreamingMixin):
         ------
         ValueError
             If parameters or data cannot be used, or the columns or targets are not those of the
-            calls before; for `early_stopping`, `sparsity`, and networks of more than 2,500
-            parameters.
+            calls before; for `early_stopping`, `sparsity`, and ``solver="lm"`` with more than
+            2,500 parameters.
         TypeError
             If `X` is sparse.
         AttributeError
@@ -367,7 +382,9 @@ class ClassifierStreamMixin(StreamingMixin):
         The first call, unless `fit` has been called before, trains as `fit` does, and fixes the
         scaling of the columns; so its batch should be typical of what is to come. Later calls
         minimise the loss of their batch, of the latest 1,000 samples before, and of all others as
-        they are remembered: by value, gradient and Fisher matrix of their loss. See
+        they are remembered: by value, gradient and Fisher matrix of their loss. With
+        ``solver="adam"``, or more than 2,500 parameters, a call is one pass over its batch and the
+        latest 1,000 samples, and nothing is remembered of others. See
         :ref:`the user guide <streams>` for what is forgotten and what is not.
 
         Parameters
@@ -393,8 +410,8 @@ class ClassifierStreamMixin(StreamingMixin):
         ValueError
             If parameters or data cannot be used, or the columns are not those of the calls before,
             or `classes` is missing or another than before, or does not have all labels; for
-            `early_stopping`, `sparsity`, ``class_weight="balanced"``, and networks of more than
-            2,500 parameters.
+            `early_stopping`, `sparsity`, ``class_weight="balanced"``, and ``solver="lm"`` with more
+            than 2,500 parameters.
         TypeError
             If `X` is sparse.
         AttributeError

@@ -201,6 +201,8 @@ def learn(
 ) -> State:
     """Train a network on new samples together with what is left of earlier ones.
 
+    Adam goes over them once; Levenberg-Marquardt runs until it converges, or for some iterations.
+
     Parameters
     ----------
     problem : Problem
@@ -224,6 +226,7 @@ def learn(
         The trained network, its penalty and the objective, which is infinite if it overflows.
     """
     stopped = False
+    by_passes = problem.settings.solver == "adam"
     left = problem.settings.max_iter
 
     def solve(penalty: Penalty, start: FloatArray) -> tuple[StreamObjective, SolverResult]:
@@ -235,10 +238,12 @@ def learn(
             stopped = callback(value, _with_parameters(network, parameters))
             return stopped
 
-        max_iter = min(ROUND_ITER, left)
-        found = minimize_lm(
-            objective, start, max_iter, problem.settings.tol, after_iteration, FIRST_DAMPING
-        )
+        tol = problem.settings.tol
+        if by_passes:
+            found = problem.plan.minimize(objective, start, 1, tol, after_iteration)
+        else:
+            max_iter = min(ROUND_ITER, left)
+            found = minimize_lm(objective, start, max_iter, tol, after_iteration, FIRST_DAMPING)
         left -= found.n_iter
         return objective, found
 
@@ -256,7 +261,7 @@ def learn(
             ]
         )
     objective, found = solve(penalty, start)
-    if chosen and network.splined.any():
+    if chosen and not by_passes and network.splined.any():
         smoothing = update_smoothing(objective, found.parameters, full_posterior)
         for _ in range(MAX_ROUNDS):
             if stopped or left <= 0:

@@ -318,12 +318,29 @@ def test_callbacks_see_batches_and_may_stop_them():
     assert model.loss_ == model.loss_curve_[-1]
 
 
-def test_networks_too_large_for_a_matrix_are_an_error():
+def test_networks_too_large_for_a_matrix_go_over_their_samples_by_adam(monkeypatch):
+    monkeypatch.setattr(_partial_fit, "DENSE_MAX_PARAMETERS", 10)
     X, y = draw(40)
-    model = KANRegressor((200,), alpha=1.0, max_iter=1, n_restarts=1)
-    with pytest.raises(ValueError, match="6400, more than 2500"):
+    model = KANRegressor((2,), alpha=1e-4, max_iter=5, random_state=0, solver="lm")
+    with pytest.raises(ValueError, match=r"64, more than 10\. Set solver='adam'"):
         model.partial_fit(X, y)
     assert not hasattr(model, "network_")
+    model.set_params(solver="auto").partial_fit(X, y).partial_fit(X, y)
+    assert model.solver_ == "adam"
+
+
+def test_adam_learns_from_streams_of_new_samples():
+    X, y = draw(4000)
+    model = KANRegressor((3,), alpha=1e-6, solver="adam", max_iter=10, random_state=0)
+    scores = []
+    for rows in np.split(np.arange(4000), 20):
+        model.partial_fit(X[rows], y[rows])
+        scores.append(model.score(X, y))
+    assert scores[-1] > 0.97
+    assert scores[-1] > scores[0]
+    model.set_params(solver="lm").partial_fit(X[:200], y[:200])
+    assert model.solver_ == "lm"
+    assert model.score(X, y) > scores[-1]
 
 
 def test_wrong_classes_are_errors():
