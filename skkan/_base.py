@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -37,7 +38,15 @@ from skkan.symbolic._editing import typical_rows
 from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity", "_sample_rows"}
+PRIVATE_FITTED = {
+    "_activity",
+    "_fitted_alpha",
+    "_penalty",
+    "_sample_rows",
+    "_single_target",
+    "_stream",
+    "_total_weight",
+}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
@@ -56,7 +65,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         "degree": [Interval(Integral, 1, None, closed="left")],
         "base_function": [StrOptions(set(BASE_FUNCTIONS))],
         "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
-        "solver": [StrOptions({"auto", "lbfgs", "lm"})],
+        "solver": [StrOptions({"adam", "auto", "lbfgs", "lm"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -81,6 +92,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         base_function: str = "zero",
         knots: str | float = "uniform",
         solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         n_restarts: int = 2,
@@ -101,6 +114,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.base_function = base_function
         self.knots = knots
         self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
         self.alpha = alpha
         self.sparsity = sparsity
         self.n_restarts = n_restarts
@@ -223,6 +238,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             n_jobs=self.n_jobs,
             sparsity=float(self.sparsity),
             max_cache_bytes=int(self.max_cache_bytes),
+            batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
+            learning_rate=float(self.learning_rate_init),
         )
 
     def _train(
@@ -236,6 +253,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         standardise: bool,
         labels: NDArray[Any] | None = None,
         go_on: bool = False,
+        streaming: bool = False,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -257,6 +275,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             Classes, whose shares a validation set keeps.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
+        streaming : bool, default=False
+            Whether more samples are to come, so that a network is not given up for an additive
+            model because these are few.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -269,6 +290,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         settings = self._settings(
             len(X), X.shape[1], target.shape[1], self.network_ if go_on else None
         )
+        settings = replace(settings, additive_rival=not streaming)
         scaling = Scaling.of(X, target, weight, standardise)
         order = column_order(scaling.inputs(X), scaling.targets(target), weight)
         X, target, weight = canonical_rows(X[:, order], target, weight)
@@ -289,6 +311,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha
+        self._total_weight = data.total
+        if hasattr(self, "_stream"):
+            del self._stream
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
         self.n_outputs_ = target.shape[1]
@@ -407,10 +432,10 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         check_is_fitted(self)
         inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            out = self.network_(inputs)
-        bad = ~np.isfinite(out).all(axis=1)
-        if bad.any():
-            row = int(bad.argmax())
+            out = self.network_(inputs, self.n_jobs)
+        finite = np.isfinite(out)
+        if not finite.all():
+            row = int(finite.all(axis=1).argmin())
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "

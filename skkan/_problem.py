@@ -1,6 +1,7 @@
 """What a fit starts from: data, loss and settings, and what follows from them for any network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from skkan._blocks import RowBlocks
 from skkan._data import Scaling, TrainingData
@@ -50,7 +51,11 @@ class Problem:
     @property
     def plan(self) -> SolverPlan:
         """Solver, and how many of its iterations make up a step."""
-        return SOLVERS[self.settings.solver]
+        plan, settings = SOLVERS[self.settings.solver], self.settings
+        if settings.solver == "adam":
+            options = {"batch_size": settings.batch_size, "learning_rate": settings.learning_rate}
+            plan = replace(plan, minimize=partial(plan.minimize, **options))
+        return plan
 
     @property
     def input_limit(self) -> float:
