@@ -11,27 +11,28 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._blocks import MAX_CACHE_BYTES
 from skkan._grids import refined
+from skkan._large_data import Encoding, LargeData, Lots, is_large
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
-from skkan._preparation import Prepared, prepared, typical_inputs
+from skkan._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
 from skkan._problem import Problem
 from skkan._progress import CallbackSupportMixin, Progress
 from skkan._scaling import Scaling
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
+from skkan._validation import ValidationMixin
 from skkan.inspection._html import HTMLMixin
 from skkan.inspection._mixin import InspectionMixin
 from skkan.inspection._scores import network_activity
@@ -50,7 +51,14 @@ PRIVATE_FITTED = {
 }
 
 
-class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
+class BaseKAN(
+    ValidationMixin,
+    InspectionMixin,
+    SymbolicMixin,
+    HTMLMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
     """Common part of the estimators; not for use by itself."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -148,40 +156,6 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             self.__dict__.update(before)
             raise
 
-    def _validated(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
-        """Return `X`, and `y` if given, as scikit-learn validates them; say what to do about X."""
-        if issparse(X):
-            raise TypeError(
-                "X is sparse, but KANs need dense data. Use X.toarray(), "
-                "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
-            )
-        try:
-            return validate_data(self, X, *y, dtype=np.float64, **options)
-        except (TypeError, ValueError) as error:
-            try:
-                check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
-            except (TypeError, ValueError) as cause:
-                if "X" in str(error) or "sample" in str(error):
-                    raise
-                raise type(error)(
-                    f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
-                    "first, for example with OneHotEncoder, and split complex numbers into parts."
-                ) from error
-            raise
-
-    def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
-        if weight.min() < 0.0:
-            raise ValueError(
-                f"sample_weight must not be negative, got {weight.min():g} for sample "
-                f"{int(weight.argmin())}. Leave samples out, or give them weight 0."
-            )
-        if weight.max() == 0.0:
-            raise ValueError(
-                "sample_weight is zero for all samples; at least one must be positive."
-            )
-        return weight
-
     def _layer_sizes(self, n_outputs: int) -> tuple[int, ...]:
         if isinstance(self.hidden_layer_sizes, str):
             return (max(DEFAULT_WIDTH, n_outputs),)
@@ -239,6 +213,61 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
             learning_rate=float(self.learning_rate_init),
         )
+
+    def _train_encoded(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        encode: Encoding,
+        loss: Loss,
+        progress: Progress,
+        *,
+        standardise: bool,
+        stratify: bool = False,
+        go_on: bool = False,
+    ) -> None:
+        """Fit the network to samples in memory, or to large ones where they are.
+
+        Parameters
+        ----------
+        X, y, weight : array-like
+            Validated samples.
+        encode : callable
+            Turns targets and weights into those of training.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        standardise : bool
+            Whether to scale the targets.
+        stratify : bool, default=False
+            Whether `y` holds classes, whose shares a validation set keeps, or nearly so where it
+            is large.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
+        """
+        if not is_large(X, self.max_cache_bytes):
+            target, own = encode(y, weight)
+            labels = y if stratify else None
+            self._train(
+                *(X, target, own, loss, progress),
+                standardise=standardise,
+                labels=labels,
+                go_on=go_on,
+            )
+            return
+        random_state = check_random_state(self.random_state)
+        rng = np.random.default_rng(random_state.randint(2**31))
+        lots, held_out = None, None
+        if self.early_stopping:
+            lots = Lots(float(self.validation_fraction), random_state.randint(2**31), aside=False)
+            held_out = LargeData.of(X, y, weight, encode, replace(lots, aside=True))
+        data = LargeData.of(X, y, weight, encode, lots)
+        if 0 in (data.n_samples, data.n_samples if held_out is None else held_out.n_samples):
+            raise ValueError(self._cannot_split(X.shape[0], "a part of them would be empty."))
+        samples = prepared_where_it_is(data, held_out, standardise, self.n_jobs)
+        self._train_on(samples, loss, progress, rng, go_on=go_on)
 
     def _train(
         self,
@@ -391,11 +420,14 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
                 stratify=labels,
             )
         except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
-                f"split {len(rows)} samples: {error}"
-            ) from error
+            raise ValueError(self._cannot_split(len(rows), str(error))) from error
         return training, held_out
+
+    def _cannot_split(self, n_samples: int, reason: str) -> str:
+        return (
+            f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+            f"split {n_samples} samples: {reason}"
+        )
 
     def refine(self, grid_size: int) -> Self:
         """Return a copy of the fitted estimator on finer grids.
@@ -443,22 +475,6 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
         other._penalty = self._penalty.carried_to(other.network_, unscaled)
         return other
-
-    def _outputs(self, X: ArrayLike) -> FloatArray:
-        """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
-        inputs: FloatArray = self._validated(X, reset=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            out = self.network_(inputs, self.n_jobs)
-        finite = np.isfinite(out)
-        if not finite.all():
-            row = int(finite.all(axis=1).argmin())
-            raise ValueError(
-                f"X lies so far beyond the training data in sample {row} (largest magnitude "
-                f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "
-                "the sample."
-            )
-        return out
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")

@@ -258,12 +258,8 @@ class RowBlocks:
         least_rows : int, default=1
             Length below which blocks are not worth their while, whatever their memory.
         """
-
-        def apply(part: slice) -> tuple[Any, ...]:
-            return function(self._block(part))
-
         groups, parts = self._parts(_rows(row_bytes), least_rows)
-        found = zip(groups, self._map(apply, parts), strict=True)
+        found = self._found(function, groups, parts)
         return added_up(
             _sequential_sum(term for _, term in terms)
             for _, terms in groupby(found, key=itemgetter(0))
@@ -280,11 +276,24 @@ class RowBlocks:
             Memory that it takes for a sample.
         """
 
-        def apply(part: slice) -> Extremes:
-            block = self._block(part)
+        def of_block(block: Block) -> Extremes:
             return Extremes.of(function(block), block.inputs)
 
-        return reduce(Extremes.merged, self._map(apply, self._parts(_rows(row_bytes))[1]))
+        groups, parts = self._parts(_rows(row_bytes))
+        return reduce(Extremes.merged, (own for _, own in self._found(of_block, groups, parts)))
+
+    def _found(
+        self, function: Callable[[Block], Any], groups: list[int], parts: list[slice]
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield the group of every block that holds samples, and what `function` returns for it."""
+
+        def apply(part: slice) -> Any:
+            block = self._block(part)
+            return function(block) if len(block.weight) else None
+
+        for group, found in zip(groups, self._map(apply, parts), strict=True):
+            if found is not None:
+                yield group, found
 
     def _parts(self, most: int, least: int = 1) -> tuple[list[int], list[slice]]:
         """Return the group of every block and its samples: at most so many, but at least."""
@@ -307,7 +316,8 @@ class RowBlocks:
 
     def _map(self, function: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
         """Yield what `function` makes of every block, in their order."""
-        n_threads = min(effective_n_jobs(self.n_jobs), len(parts))
+        # With joblib's Dask backend it takes a message to the scheduler to know.
+        n_threads = 1 if len(parts) == 1 else min(effective_n_jobs(self.n_jobs), len(parts))
         if n_threads == 1:
             yield from map(function, parts)
             return

@@ -12,9 +12,10 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skkan._base import BaseKAN
 from skkan._blocks import MAX_CACHE_BYTES
-from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
+from skkan._large_data import parts_of, release
 from skkan._partial_fit import ClassifierStreamMixin
 from skkan._progress import Progress
+from skkan._targets import Labels, class_weights, loss_for, total_class_weights
 from skkan._typing import FloatArray
 
 
@@ -294,13 +295,6 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         """
         return self._fit(X, y, sample_weight)
 
-    def _memberships(self, codes: NDArray[np.intp]) -> tuple[FloatArray, Loss]:
-        """Return the targets of the network, and the loss that goes with them."""
-        target = np.eye(len(self.classes_))[codes]
-        if len(self.classes_) == 2:
-            return target[:, 1:], BinaryLogLoss()
-        return target, MultinomialLogLoss()
-
     def _fit(
         self,
         X: ArrayLike,
@@ -310,35 +304,33 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         go_on: bool = False,
     ) -> Self:
         with self._all_or_nothing():
-            inputs, labels = self._validated(X, y, reset=not go_on)
-            check_classification_targets(labels)
-            weight = self._validated_weights(sample_weight, inputs)
-            classes, codes = np.unique(labels, return_inverse=True)
-            if go_on:
-                codes = self._known(classes)[codes]
-            else:
-                self.classes_ = classes
-            counts = np.bincount(codes, weight, len(self.classes_)).astype(np.float64)
-            if np.count_nonzero(counts) < 2:
-                raise ValueError(
-                    "KANClassifier needs samples of at least two classes, but y has only one "
-                    f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
-                )
-            weight = np.multiply(weight, self._class_weights(labels, counts)[codes])
-            target, loss = self._memberships(codes)
+            inputs, labels, weight = self._validated_samples(
+                X, y, sample_weight, check_classification_targets, reset=not go_on
+            )
+            parts = []
+            for part in parts_of(inputs):
+                parts.append(class_weights(labels[part], weight[part]))
+                release(labels, part)
+            classes, sums = total_class_weights(parts)
+            places = self._places(classes, go_on=go_on)
+            counts = np.bincount(places, sums, len(self.classes_)).astype(np.float64)
+            encode = Labels(self.classes_, self._class_weights(counts))
+            loss = loss_for(len(self.classes_))
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
-            self._train(
-                inputs,
-                target,
-                weight,
-                loss,
-                progress,
+            self._train_encoded(
+                *(inputs, labels, weight, encode, loss, progress),
                 standardise=False,
-                labels=codes,
+                stratify=True,
                 go_on=go_on,
             )
             progress.close(self.network_)
         return self
+
+    def _places(self, labels: NDArray[Any], *, go_on: bool) -> NDArray[np.intp]:
+        """Return the places of all labels that there are among the classes of the network."""
+        if not go_on:
+            self.classes_ = labels
+        return self._known(labels)
 
     def _known(self, labels: NDArray[Any], method: str = "refit") -> NDArray[np.intp]:
         """Return the places of `labels` among the classes of the fitted network."""
@@ -351,11 +343,18 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
         return places
 
-    def _class_weights(self, y: NDArray[Any], counts: FloatArray) -> FloatArray:
-        """Return the factor of every class; "balanced" counts weighted samples."""
+    def _class_weights(self, counts: FloatArray) -> FloatArray:
+        """Return the factor of every class, given the sums of the weights of its samples."""
+        if np.count_nonzero(counts) < 2:
+            raise ValueError(
+                "KANClassifier needs samples of at least two classes, but y has only one "
+                f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
+            )
         if self.class_weight == "balanced":
             return counts.sum() / (len(counts) * np.where(counts > 0.0, counts, np.inf))
-        factors: FloatArray = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        factors: FloatArray = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_
+        )
         return factors
 
     def decision_function(self, X: ArrayLike) -> FloatArray:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -228,15 +228,13 @@ class Network:
     def with_inputs(self, order: NDArray[np.intp]) -> "Network":
         """Return the network whose input ``i`` is input ``order[i]`` of this one."""
         other = self.copy()
-        first, old = other.layers[0], self.scaling
+        first = other.layers[0]
         first.grid = SplineGrid(first.grid.breakpoints[order], first.grid.degree)
         first.coef = first.coef[order]
         position = np.argsort(order)
         symbols = {(int(position[i]), j): edge for (i, j), edge in first.symbols.items()}
         first.set_edges(first.active[order], symbols)
-        other.scaling = replace(
-            old, input_shift=old.input_shift[order], input_scale=old.input_scale[order]
-        )
+        other.scaling = self.scaling.with_inputs(order)
         return other
 
     def trace(self, inputs: FloatArray, first_features: Features | None = None) -> Trace:

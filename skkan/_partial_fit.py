@@ -30,6 +30,7 @@ from skkan._streaming import (
     widened,
     widened_penalty,
 )
+from skkan._targets import loss_for, memberships
 from skkan._typing import FloatArray
 from skkan.inspection._scores import LayerActivity, network_activity
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
@@ -366,7 +367,6 @@ class ClassifierStreamMixin(StreamingMixin):
 
     class_weight: dict[Any, float] | str | None
     _known: Callable[..., NDArray[np.intp]]
-    _memberships: Callable[[NDArray[np.intp]], tuple[FloatArray, Loss]]
 
     @available_if(_learns_in_batches)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -446,7 +446,7 @@ class ClassifierStreamMixin(StreamingMixin):
             if self.class_weight is not None:
                 factors = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
                 weight = np.multiply(weight, factors[codes])
-            target, loss = self._memberships(codes)
+            target, loss = memberships(codes, len(self.classes_)), loss_for(len(self.classes_))
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._learn_batch(inputs, target, weight, loss, progress, standardise=False)
             progress.close(self.network_)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skkan._block_sums import NodeValues
 from skkan._blocks import BLOCK_BYTES, Samples
 from skkan._data import TrainingData, canonical_order, column_order, scaling_of
+from skkan._large_data import LargeData
 from skkan._network import Network
 from skkan._scaling import Scaling
 from skkan._typing import FloatArray
@@ -84,6 +85,29 @@ def prepared(
             TrainingData.unscaled(others, target[held_out], weight[held_out]), scaling
         )
     return Prepared(_scaled(raw, scaling), validation, scaling, order, n_samples)
+
+
+def prepared_where_it_is(
+    data: LargeData, held_out: LargeData | None, standardise: bool, n_jobs: int | None = None
+) -> Prepared:
+    """Scale samples as they are read; only the columns get an order of their own.
+
+    Parameters
+    ----------
+    data : LargeData
+        Samples to train on, in the user's units.
+    held_out : LargeData or None
+        Those of the validation set.
+    standardise : bool
+        Whether to scale the targets.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    scaling = scaling_of(data, standardise, n_jobs)
+    order = column_order(data, scaling, n_jobs)
+    scaling = scaling.with_inputs(order)
+    validation = None if held_out is None else held_out.scaled(scaling, order)
+    return Prepared(data.scaled(scaling, order), validation, scaling, order, data.n_samples)
 
 
 def _parts(n_samples: int, n_inputs: int) -> Iterator[slice]:

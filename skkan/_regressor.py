@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
@@ -11,6 +10,7 @@ from skkan._base import BaseKAN
 from skkan._losses import SquaredLoss
 from skkan._partial_fit import RegressorStreamMixin
 from skkan._progress import Progress
+from skkan._targets import RealTargets
 from skkan._typing import FloatArray
 
 
@@ -234,30 +234,27 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
         go_on: bool = False,
     ) -> Self:
         with self._all_or_nothing():
-            inputs, targets = self._validated(
-                X, y, multi_output=True, y_numeric=True, reset=not go_on
+            inputs, targets, weight = self._validated_samples(
+                X, y, sample_weight, reset=not go_on, multi_output=True, y_numeric=True
             )
-            weight = self._validated_weights(sample_weight, inputs)
-            targets = np.asarray(targets, dtype=np.float64)
-            self._single_target = targets.ndim == 1
-            n_targets = 1 if targets.ndim == 1 else targets.shape[1]
-            if go_on and n_targets != self.n_outputs_:
-                raise ValueError(
-                    f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
-                    f"{n_targets} targets. Call fit to start anew."
-                )
+            self._single_target = len(targets.shape) == 1
+            self._check_outputs(1 if self._single_target else targets.shape[1], go_on=go_on)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
-            self._train(
-                inputs,
-                targets.reshape(len(inputs), -1),
-                weight,
-                SquaredLoss(),
-                progress,
+            self._train_encoded(
+                *(inputs, targets, weight, RealTargets(), SquaredLoss(), progress),
                 standardise=True,
                 go_on=go_on,
             )
             progress.close(self.network_)
         return self
+
+    def _check_outputs(self, n_targets: int, *, go_on: bool) -> None:
+        """Raise an error if the network that is to be kept has another number of outputs."""
+        if go_on and n_targets != self.n_outputs_:
+            raise ValueError(
+                f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
+                f"{n_targets} targets. Call fit to start anew."
+            )
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict targets.

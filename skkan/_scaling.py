@@ -1,8 +1,9 @@
 """Affine maps between the units of the data and those in which networks are trained."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 
@@ -34,6 +35,12 @@ class Scaling:
         """Return standardised targets; zero where the scale is."""
         scale = np.where(self.output_scale > 0.0, self.output_scale, np.inf)
         return (target - self.output_shift) / scale
+
+    def with_inputs(self, order: NDArray[np.intp]) -> "Scaling":
+        """Return the scaling of data whose input ``i`` is input ``order[i]`` of these."""
+        return replace(
+            self, input_shift=self.input_shift[order], input_scale=self.input_scale[order]
+        )
 
     def given_inputs(self, inputs: FloatArray) -> FloatArray:
         """Return what :meth:`inputs` has been given, but for rounding."""
