@@ -37,7 +37,14 @@ from skkan.symbolic._editing import typical_rows
 from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity", "_sample_rows"}
+PRIVATE_FITTED = {
+    "_penalty",
+    "_single_target",
+    "_fitted_alpha",
+    "_activity",
+    "_sample_rows",
+    "_n_samples",
+}
 
 
 Samples = tuple[FloatArray, FloatArray, FloatArray]
@@ -286,6 +293,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
         self._sample_rows = typical_rows(self.network_, X[:, back])
+        self._n_samples = len(X)
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha
