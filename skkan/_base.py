@@ -419,6 +419,12 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         bad = ~np.isfinite(out).all(axis=1)
         if bad.any():
             row = int(bad.argmax())
+            if any(layer.symbols for layer in self.network_.layers):
+                raise ValueError(
+                    f"the prediction for sample {row} of X is not finite: it lies outside the "
+                    "domain of a symbolic edge, or makes one overflow. Remove or clip the sample, "
+                    "or make the edge a spline with unfix_symbolic."
+                )
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "

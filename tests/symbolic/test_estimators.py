@@ -51,6 +51,14 @@ def test_the_right_function_is_suggested_in_spite_of_noise(seed):
     assert first == ["x^2", "exp", "x"]
 
 
+def test_samples_outside_the_domain_of_a_symbol_are_named():
+    X = np.linspace(1.0, 4.0, 200)[:, None]
+    model = KANRegressor((), random_state=0).fit(X, np.log(X[:, 0]))
+    model.fix_symbolic(0, 0, 0, "log", [1.0, 0.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match=r"sample 1 of X.*domain of a symbolic edge"):
+        model.predict([[2.0], [-1.0]])
+
+
 def test_suggestions_are_in_the_units_of_the_data():
     X = np.linspace(100.0, 300.0, 200)[:, None]
     model = KANRegressor((), grid_size=20, alpha=1e-10).fit(X, 1000.0 * np.sin(0.03 * X[:, 0]))
