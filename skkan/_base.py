@@ -433,9 +433,15 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             out = self.network_(inputs, self.n_jobs)
-        finite = np.isfinite(out)
-        if not finite.all():
-            row = int(finite.all(axis=1).argmin())
+        bad = ~np.isfinite(out).all(axis=1)
+        if bad.any():
+            row = int(bad.argmax())
+            if any(layer.symbols for layer in self.network_.layers):
+                raise ValueError(
+                    f"the prediction for sample {row} of X is not finite: it lies outside the "
+                    "domain of a symbolic edge, or makes one overflow. Remove or clip the sample, "
+                    "or make the edge a spline with unfix_symbolic."
+                )
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "
