@@ -77,7 +77,7 @@ def edge_samples(
 
 
 def uncertainties(
-    network: Network, scores: Sequence[FloatArray], loss: float, n_samples: int
+    network: Network, scores: Sequence[FloatArray], loss: float, total: float
 ) -> list[FloatArray]:
     """Return the share of the variance of every edge that its spline may be wrong by.
 
@@ -93,12 +93,12 @@ def uncertainties(
         Scores of the edges of every layer.
     loss : float
         Loss on scaled targets.
-    n_samples : int
-        Number of samples of the fit.
+    total : float
+        Sum of the weights of the samples of the fit.
     """
     found = []
     for layer, score in zip(network.layers, scores, strict=True):
-        share = min(loss, MISFIT) + 2.0 * loss * layer.coef.shape[1] / n_samples
+        share = min(loss, MISFIT) + 2.0 * loss * layer.coef.shape[1] / total
         # An edge that the outputs do not depend on may be anything.
         found.append(share / np.maximum(np.square(score), share))
     return found
