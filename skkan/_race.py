@@ -94,6 +94,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
         BASE_FUNCTIONS[settings.base_function],
         kind,
         np.random.default_rng(seed),
+        settings.arities,
     )
     problem.follow(network, grid_size)
     spread = float(network.outputs(data.inputs).std())
