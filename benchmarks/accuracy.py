@@ -30,7 +30,6 @@ N_RESTARTS = 8
 MAX_ITER = 2000
 DEGREE = 5
 LIMIT = 60.0
-KNOTS = 0.5
 N_TEST = 10_000
 TEST_SEED = 10**6
 
@@ -98,7 +97,6 @@ def measure(
         degree=degree,
         solver="lm",
         n_restarts=n_restarts,
-        knots=KNOTS,
         tol=1e-6,
         max_iter=MAX_ITER,
         random_state=seed,
