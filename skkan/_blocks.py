@@ -183,7 +183,8 @@ class RowBlocks:
 
     def _map(self, function: Callable[[slice], Any], parts: list[slice]) -> Iterator[Any]:
         """Yield what `function` makes of every block, in their order."""
-        n_threads = min(effective_n_jobs(self.n_jobs), len(parts))
+        # With joblib's Dask backend it takes a message to the scheduler to know.
+        n_threads = 1 if len(parts) == 1 else min(effective_n_jobs(self.n_jobs), len(parts))
         if n_threads == 1:
             yield from map(function, parts)
             return
