@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from skkan._base_functions import BaseFunction
-from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._network import Network
+from skkan._scaling import Scaling
 from skkan._splines import SplineGrid
 from skkan._typing import FloatArray
 

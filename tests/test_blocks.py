@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from networks import draw_objective
+from networks import assert_close, draw_objective
 from threadpoolctl import threadpool_info
 
 from skkan import _blocks
-from skkan._block_sums import NormalEquations, Value, ValueAndGradient
+from skkan._block_sums import NodeValues, NormalEquations, Value, ValueAndGradient
 from skkan._blocks import Block, RowBlocks, added_up, rows_of_a_group, tuned_for_blocks
 from skkan._data import TrainingData
 
@@ -130,3 +130,16 @@ def test_blas_is_limited_for_a_while():
     with tuned_for_blocks():
         assert set(threads()) <= {1}
     assert threads() == before
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_extremes_are_those_of_all_samples(monkeypatch, objective, n_jobs):
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", 4 * 8)
+    data = objective.data
+    function = NodeValues(objective.network.layers)
+    found = data.rows(n_jobs=n_jobs).extremes(pickle.loads(pickle.dumps(function)), 8)
+    values = function(Block(data.inputs, data.target, data.weight))
+    assert_close(found.low, values.min(axis=0), 1e-14)
+    assert_close(found.high, values.max(axis=0), 1e-14)
+    np.testing.assert_array_equal(found.at_low, data.inputs[values.argmin(axis=0)])
+    np.testing.assert_array_equal(found.at_high, data.inputs[values.argmax(axis=0)])
