@@ -83,9 +83,15 @@ class TrainingData:
         """Return the samples if they are no more than ``SAMPLE_ROWS``, else so many of them."""
         if self.n_samples <= SAMPLE_ROWS:
             return self.block(slice(None))
-        rng = np.random.default_rng(0)
-        rows = np.sort(rng.choice(self.n_samples, SAMPLE_ROWS, replace=False))
+        rows = sampled_rows(self.n_samples)
         return Block(self.inputs[rows], self.target[rows], self.weight[rows])
+
+
+def sampled_rows(n_samples: int) -> NDArray[np.intp]:
+    """Return which of so many samples make up a sample of them, in their order."""
+    if n_samples <= SAMPLE_ROWS:
+        return np.arange(n_samples)
+    return np.sort(np.random.default_rng(0).choice(n_samples, SAMPLE_ROWS, replace=False))
 
 
 def canonical_order(

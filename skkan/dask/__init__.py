@@ -1,4 +1,4 @@
-"""The estimators for Dask arrays and data frames, whose samples stay on the workers of a cluster."""
+"""The estimators for Dask arrays and data frames, whose samples stay on their workers."""
 
 try:
     import dask.array  # noqa: F401

@@ -126,11 +126,7 @@ class DaskRows:
 
 def as_task(value: Any) -> Delayed:
     """Return an object that goes to the cluster once, as a task, which can be run again."""
-    return delayed(_itself, pure=False)(delayed(value, traverse=False))
-
-
-def _itself(value: Any) -> Any:
-    return value
+    return delayed(value, pure=False, traverse=False)
 
 
 def _rows_of_group(data: TrainingData, layer: Layer | None, max_cache_bytes: int) -> RowBlocks:

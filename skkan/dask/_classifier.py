@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score
 import skkan
 from skkan._classifier import loss_for
 from skkan._progress import Progress
+from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
-from skkan.dask._mixin import DaskMixin
 from skkan.dask._validation import (
     class_weights,
     encoded_block,
@@ -20,7 +20,7 @@ from skkan.dask._validation import (
 )
 
 
-class KANClassifier(DaskMixin, skkan.KANClassifier):
+class KANClassifier(BaseDaskKAN, skkan.KANClassifier):
     """Kolmogorov-Arnold network for classification, fitted where the samples are.
 
     Parameters, attributes and methods are those of :class:`skkan.KANClassifier`. Given Dask arrays

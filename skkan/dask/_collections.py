@@ -100,7 +100,7 @@ def _cut(name: str, values: Any, inputs: da.Array) -> da.Array:
             f"{name} must hold as many samples as X, got shape {array.shape} for X of shape "
             f"{inputs.shape}."
         )
-    whole = {axis: -1 for axis in range(1, array.ndim)}
+    whole = dict.fromkeys(range(1, array.ndim), -1)
     return array.rechunk({0: inputs.chunks[0], **whole})
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from skkan._blocks import rows_of_a_group
+from skkan._blocks import Samples, rows_of_a_group
 from skkan._data import TrainingData, column_order, scaling_of
 from skkan._preparation import Prepared, prepared
 from skkan._scaling import Scaling
@@ -130,18 +130,19 @@ def _sorted(
 
 
 def _prepared_together(blocks: list[Part], *options: Any) -> Prepared:
-    return prepared(*(np.concatenate(column) for column in zip(*blocks, strict=True)), *options)
+    X, target, weight = _together(blocks)
+    return prepared(X, target, weight, *options)
 
 
 def _without_samples(whole: Prepared) -> Prepared:
-    def empty(data: TrainingData) -> DaskSamples:
+    def empty(data: Samples) -> DaskSamples:
         return DaskSamples([], data.n_samples, data.n_inputs, data.n_outputs, data.total)
 
     validation = None if whole.validation is None else empty(whole.validation)
     return replace(whole, data=empty(whole.data), validation=validation)
 
 
-def _shared_out(whole: Delayed, name: str, samples: DaskSamples) -> DaskSamples:
+def _shared_out(whole: Delayed, name: str, samples: Samples) -> DaskSamples:
     """Give every worker some groups of samples that one of them has."""
     size, workers = rows_of_a_group(samples.n_samples), worker_addresses()
     groups = []
@@ -149,7 +150,8 @@ def _shared_out(whole: Delayed, name: str, samples: DaskSamples) -> DaskSamples:
         # Else they would all stay where they are.
         with dask.annotate(workers=workers[number % len(workers)], allow_other_workers=True):
             groups.append(delayed(_group_of)(whole, name, slice(start, start + size)))
-    return replace(samples, groups=dask.persist(*groups))
+    counts = samples.n_samples, samples.n_inputs, samples.n_outputs
+    return DaskSamples(dask.persist(*groups), *counts, samples.total)
 
 
 def _group_of(whole: Prepared, name: str, part: slice) -> TrainingData:
@@ -186,8 +188,13 @@ def _piece(block: Part, part: slice) -> Part:
 
 
 def _joined(pieces: list[Part], total: float) -> TrainingData:
-    X, target, weight = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    X, target, weight = _together(pieces)
     return TrainingData(X, target, weight / total, total)
+
+
+def _together(blocks: list[Part]) -> Part:
+    X, target, weight = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    return X, target, weight
 
 
 def _scaled_samples(raw: DaskSamples, order: NDArray[np.intp], scaling: Scaling) -> DaskSamples:

@@ -9,12 +9,12 @@ from sklearn.metrics import r2_score
 import skkan
 from skkan._losses import SquaredLoss
 from skkan._progress import Progress
+from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
-from skkan.dask._mixin import DaskMixin
 from skkan.dask._validation import numeric_block
 
 
-class KANRegressor(DaskMixin, skkan.KANRegressor):
+class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
     """Kolmogorov-Arnold network for regression, fitted where the samples are.
 
     Parameters, attributes and methods are those of :class:`skkan.KANRegressor`. Given Dask arrays

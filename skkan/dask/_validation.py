@@ -81,7 +81,7 @@ def class_weights(block: Samples) -> tuple[NDArray[Any], FloatArray]:
     """Return the labels of a block, and the sum of the weights of each."""
     _, labels, weight = block
     classes, codes = np.unique(labels, return_inverse=True)
-    return classes, np.bincount(codes, weight, len(classes))
+    return classes, np.bincount(codes, weight, len(classes)).astype(np.float64)
 
 
 def total_class_weights(
@@ -90,4 +90,4 @@ def total_class_weights(
     """Return the labels of all blocks, and the sum of the weights of each."""
     classes, codes = np.unique(np.concatenate([part[0] for part in parts]), return_inverse=True)
     weights = np.concatenate([part[1] for part in parts])
-    return classes, np.bincount(codes, weights, len(classes))
+    return classes, np.bincount(codes, weights, len(classes)).astype(np.float64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_n_features, check_is_fitted
 
+from skkan._base import BaseKAN
 from skkan._losses import Loss
 from skkan._progress import Progress
 from skkan._typing import FloatArray
@@ -18,7 +19,7 @@ from skkan.dask._prediction import lazily
 from skkan.dask._preparation import Parts, prepared_parts
 
 
-class DaskMixin:
+class BaseDaskKAN(BaseKAN):
     """Takes Dask arrays and data frames where the estimator behind it takes arrays."""
 
     _metric: ClassVar[Callable[..., float]]
@@ -67,7 +68,8 @@ class DaskMixin:
             )
         rows = held_out = None
         if self.early_stopping:
-            labels = None if standardise else np.concatenate(dask.compute(*map(delayed(_codes), blocks)))
+            codes = () if standardise else dask.compute(*map(delayed(_codes), blocks))
+            labels = np.concatenate(codes) if codes else None
             rows, held_out = self._split(np.arange(parts.n_samples), labels, random_state)
         prepared = prepared_parts(parts, standardise, rows, held_out)
         # What is prepared is all that is needed from here on.
