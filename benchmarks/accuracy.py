@@ -25,7 +25,7 @@ from skkan.datasets import formula_names, get_formula, make_formula
 
 GRID_SIZES = (5, 10, 20, 40, 80, 160)
 ALWAYS = 20
-SAMPLES_PER_PARAMETER = 5
+SAMPLES_PER_PARAMETER = 10
 N_RESTARTS = 8
 MAX_ITER = 2000
 DEGREE = 5

@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -38,7 +39,15 @@ from skkan.symbolic._editing import typical_rows
 from skkan.symbolic._mixin import SymbolicMixin
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_penalty", "_single_target", "_fitted_alpha", "_activity", "_sample_rows"}
+PRIVATE_FITTED = {
+    "_activity",
+    "_fitted_alpha",
+    "_penalty",
+    "_sample_rows",
+    "_single_target",
+    "_stream",
+    "_total_weight",
+}
 
 
 class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
@@ -54,7 +63,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         "degree": [Interval(Integral, 1, None, closed="left")],
         "base_function": [StrOptions(set(BASE_FUNCTIONS))],
         "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
-        "solver": [StrOptions({"auto", "lbfgs", "lm"})],
+        "solver": [StrOptions({"adam", "auto", "lbfgs", "lm"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
@@ -79,6 +90,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         base_function: str = "zero",
         knots: str | float = "uniform",
         solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         n_restarts: int = 2,
@@ -99,6 +112,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self.base_function = base_function
         self.knots = knots
         self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
         self.alpha = alpha
         self.sparsity = sparsity
         self.n_restarts = n_restarts
@@ -221,6 +236,8 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             n_jobs=self.n_jobs,
             sparsity=float(self.sparsity),
             max_cache_bytes=int(self.max_cache_bytes),
+            batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
+            learning_rate=float(self.learning_rate_init),
         )
 
     def _train(
@@ -234,6 +251,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         standardise: bool,
         labels: NDArray[Any] | None = None,
         go_on: bool = False,
+        streaming: bool = False,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -255,6 +273,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             Classes, whose shares a validation set keeps.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
+        streaming : bool, default=False
+            Whether more samples are to come, so that a network is not given up for an additive
+            model because these are few.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -264,7 +285,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             stratify = None if labels is None else labels[rows]
             rows, held_out = self._split(rows, stratify, random_state)
         samples = prepared(X, target, weight, standardise, rows, held_out)
-        self._train_on(samples, loss, progress, rng, go_on=go_on)
+        self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
 
     def _train_on(
         self,
@@ -274,6 +295,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         rng: np.random.Generator,
         *,
         go_on: bool = False,
+        streaming: bool = False,
     ) -> None:
         """Fit the network to prepared samples, wherever they are, and store what it found.
 
@@ -294,6 +316,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         settings = self._settings(
             samples.n_samples, data.n_inputs, data.n_outputs, self.network_ if go_on else None
         )
+        settings = replace(settings, additive_rival=not streaming)
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
@@ -307,6 +330,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         self._activity = [activity[0].with_inputs(back), *activity[1:]]
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
         self._fitted_alpha = settings.alpha
+        self._total_weight = data.total
+        if hasattr(self, "_stream"):
+            del self._stream
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
         self.n_outputs_ = data.n_outputs
@@ -423,10 +449,10 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         check_is_fitted(self)
         inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            out = self.network_(inputs)
-        bad = ~np.isfinite(out).all(axis=1)
-        if bad.any():
-            row = int(bad.argmax())
+            out = self.network_(inputs, self.n_jobs)
+        finite = np.isfinite(out)
+        if not finite.all():
+            row = int(finite.all(axis=1).argmin())
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "

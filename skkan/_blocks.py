@@ -148,6 +148,17 @@ class Samples(Protocol):
     def sample(self) -> Block:
         """Return the samples if they are no more than ``SAMPLE_ROWS``, else so many of them."""
 
+    def batches(self, size: int, rng: np.random.Generator) -> "Iterator[Samples]":
+        """Yield all samples in batches drawn at random, each with weights that sum to 1 on average.
+
+        Parameters
+        ----------
+        size : int
+            Number of samples of a batch; the last one may be smaller.
+        rng : numpy.random.Generator
+            Source of randomness.
+        """
+
 
 class Source(Protocol):
     """Samples that this process can read by slices."""

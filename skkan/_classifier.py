@@ -13,11 +13,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from skkan._base import BaseKAN
 from skkan._blocks import MAX_CACHE_BYTES
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss
+from skkan._partial_fit import ClassifierStreamMixin
 from skkan._progress import Progress
 from skkan._typing import FloatArray
 
 
-class KANClassifier(ClassifierMixin, BaseKAN):
+class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
     """Kolmogorov-Arnold network for classification.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
@@ -46,11 +47,19 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
         or, for a number, the mean of both with that weight on the equally full ones. A weight of
         at most 0.98 is used, so that ties never make an interval vanish.
-    solver : {"auto", "lbfgs", "lm"}, default="auto"
+    solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
         ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
         all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
         but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
         samples allows it.
+        ``"adam"`` is Adam on mini-batches, whose iterations are passes over all samples: rough, but
+        each of them costs no more than a gradient.
+    batch_size : "auto" or int, default="auto"
+        Number of samples of a mini-batch; ``"auto"`` is 200. Only used with ``solver="adam"``, and
+        by `partial_fit` for networks of more than 2,500 parameters.
+    learning_rate_init : float, default=0.01
+        First step of Adam; it is halved where a pass no longer lowers the objective. Used like
+        `batch_size`.
     alpha : "auto" or float, default="auto"
         Weight of the penalty on the roughness of the edge functions. It has no unit: inputs and
         hidden nodes are scaled.
@@ -83,7 +92,8 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     max_iter : int, default=1000
         Largest number of solver iterations on all grids together, not counting those of the race.
     tol : float, default=1e-5
-        Training has converged when an iteration lowers the objective (``"lbfgs"``), or is
+        Training has converged when an iteration lowers the objective (``"lbfgs"``; for
+        ``"adam"`` several, down to small steps), or is
         predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
         loss of the held-out samples has to fall by this fraction to count as improved.
     early_stopping : bool, default=False
@@ -102,8 +112,9 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         `X` still have the same ranges.
     n_jobs : int, default=None
         Number of threads that run the starts of the race and, where there is one network left, go
-        through the samples block by block. It changes no result. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all cores. BLAS is kept to one thread.
+        through the samples block by block, as predictions for many samples do. It changes no
+        result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
+        cores. BLAS is kept to one thread during a fit.
     max_cache_bytes : int, default=2**28
         Memory, in bytes, for the features of the first layer, one number per sample, column and
         spline. If they do not fit in, they are computed anew whenever a block of samples is used,
@@ -138,7 +149,7 @@ class KANClassifier(ClassifierMixin, BaseKAN):
     active_features_ : ndarray of bool of shape (n_features,)
         False for columns without any effect: those that were constant in `fit` or have been
         pruned.
-    solver_ : {"lbfgs", "lm"}
+    solver_ : {"lbfgs", "lm", "adam"}
         The solver used.
     n_iter_ : int
         Number of solver iterations after the race, on all grids together; those of the additive
@@ -206,6 +217,8 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         base_function: str = "zero",
         knots: str | float = "uniform",
         solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         n_restarts: int = 2,
@@ -228,6 +241,8 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             base_function=base_function,
             knots=knots,
             solver=solver,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
             alpha=alpha,
             sparsity=sparsity,
             n_restarts=n_restarts,
@@ -279,6 +294,11 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         """
         return self._fit(X, y, sample_weight)
 
+    def _memberships(self, codes: NDArray[np.intp]) -> tuple[FloatArray, Loss]:
+        """Return the targets of the network, and the loss that goes with them."""
+        n_classes = len(self.classes_)
+        return memberships(codes, n_classes), loss_for(n_classes)
+
     def _fit(
         self,
         X: ArrayLike,
@@ -295,12 +315,13 @@ class KANClassifier(ClassifierMixin, BaseKAN):
             codes = self._places(classes, go_on=go_on)[codes]
             counts = np.bincount(codes, weight, len(self.classes_)).astype(np.float64)
             weight = np.multiply(weight, self._class_weights(counts)[codes])
+            target, loss = self._memberships(codes)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
                 inputs,
-                memberships(codes, len(self.classes_)),
+                target,
                 weight,
-                loss_for(len(self.classes_)),
+                loss,
                 progress,
                 standardise=False,
                 labels=codes,
@@ -313,10 +334,14 @@ class KANClassifier(ClassifierMixin, BaseKAN):
         """Return the places of all labels that there are among the classes of the network."""
         if not go_on:
             self.classes_ = labels
+        return self._known(labels)
+
+    def _known(self, labels: NDArray[Any], method: str = "refit") -> NDArray[np.intp]:
+        """Return the places of `labels` among the classes of the fitted network."""
         unknown = labels[~np.isin(labels, self.classes_)]
         if len(unknown):
             raise ValueError(
-                f"refit goes on with the classes {self.classes_.tolist()!r}, but y has "
+                f"{method} goes on with the classes {self.classes_.tolist()!r}, but y has "
                 f"{unknown[0].item()!r}. Call fit to start anew."
             )
         places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)

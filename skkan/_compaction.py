@@ -56,7 +56,7 @@ def compact(layers: Sequence[Layer]) -> Compaction:
             before.set_edges(before.active & (owner != 0), before.symbols)
         nodes[depth] = needed
         used[depth - 1] &= needed[owner]
-    new = [_part(*parts) for parts in zip(layers, nodes, used, strict=True)]
+    new = [part_of(*parts) for parts in zip(layers, nodes, used, strict=True)]
     new[-1].add_constants(output_constants)
     return Compaction(
         new, [np.flatnonzero(own) for own in nodes], [np.flatnonzero(own) for own in used]
@@ -100,8 +100,18 @@ def _without_constants(layers: Sequence[Layer]) -> tuple[list[NDArray[np.bool_]]
     return used, constants
 
 
-def _part(layer: Layer, nodes: NDArray[np.bool_], subnodes: NDArray[np.bool_]) -> Layer:
-    """Return the layer with some of its input nodes and of its subnodes."""
+def part_of(layer: Layer, nodes: NDArray[np.bool_], subnodes: NDArray[np.bool_]) -> Layer:
+    """Return the layer with some of its input nodes and of its subnodes.
+
+    Parameters
+    ----------
+    layer : Layer
+        Stays as it is.
+    nodes : ndarray of bool of shape (n_in,)
+        Input nodes to keep.
+    subnodes : ndarray of bool of shape (n_subnodes,)
+        Subnodes to keep; a node goes with the last of its own.
+    """
     rows, columns = np.flatnonzero(nodes), np.flatnonzero(subnodes)
     symbols = {
         (int(np.searchsorted(rows, i)), int(np.searchsorted(columns, j))): edge

@@ -1,6 +1,6 @@
 """Training data in the form in which the mathematics wants it: scaled, merged, in one order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,22 @@ class TrainingData:
             return self.block(slice(None))
         rows = sampled_rows(self.n_samples)
         return Block(self.inputs[rows], self.target[rows], self.weight[rows])
+
+    def batches(self, size: int, rng: np.random.Generator) -> "Iterator[TrainingData]":
+        """Yield all samples in batches drawn at random, each with weights that sum to 1 on average.
+
+        Parameters
+        ----------
+        size : int
+            Number of samples of a batch; the last one may be smaller.
+        rng : numpy.random.Generator
+            Source of randomness.
+        """
+        order = rng.permutation(self.n_samples)
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            weight = self.weight[rows] * (self.n_samples / len(rows))
+            yield TrainingData(self.inputs[rows], self.target[rows], weight, self.total)
 
 
 def sampled_rows(n_samples: int) -> NDArray[np.intp]:

@@ -3,11 +3,14 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skkan._compaction import compact
+from skkan._evaluation import Evaluator
 from skkan._features import Features, LocalFeatures, as_dense
 from skkan._layer import Layer
 from skkan._scaling import Scaling
@@ -68,6 +71,8 @@ class Network:
     Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
     Z. Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv:2408.10205.
     """
+
+    _evaluator: Evaluator | None = None
 
     def __init__(self, layers: Sequence[Layer], scaling: Scaling) -> None:
         self.layers = list(layers)
@@ -143,14 +148,33 @@ class Network:
             if layer.symbols:
                 layer.symbol_parameters = own
 
-    def __call__(self, X: FloatArray) -> FloatArray:
-        """Evaluate the network in row blocks, shape (n_samples, n_outputs)."""
-        scaling = self.scaling
-        blocks = [
-            self.outputs(scaling.inputs(X[start : start + ROWS_PER_BLOCK]))
-            for start in range(0, len(X), ROWS_PER_BLOCK)
-        ]
-        return scaling.output_shift + scaling.output_scale * np.concatenate(blocks)
+    def __call__(self, X: FloatArray, n_jobs: int | None = None) -> FloatArray:
+        """Evaluate the network in row blocks, shape (n_samples, n_outputs).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_inputs)
+            Inputs in the units of the data.
+        n_jobs : int, optional
+            Number of threads for the blocks, as joblib has it. Results do not depend on it.
+        """
+        evaluator, scaling = self._evaluator, self.scaling
+        if evaluator is None or not evaluator.is_of(self.layers):
+            evaluator = self._evaluator = Evaluator(self.layers)
+
+        def block(start: int) -> FloatArray:
+            return evaluator.outputs(scaling.inputs(X[start : start + ROWS_PER_BLOCK]))
+
+        if len(X) <= ROWS_PER_BLOCK:
+            out = block(0)
+        else:
+            jobs = (delayed(block)(start) for start in range(0, len(X), ROWS_PER_BLOCK))
+            out = np.concatenate(Parallel(n_jobs, require="sharedmem")(jobs))
+        return scaling.output_shift + scaling.output_scale * out
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is quickly prepared again."""
+        return {name: value for name, value in vars(self).items() if name != "_evaluator"}
 
     def outputs(self, inputs: FloatArray, first_features: Features | None = None) -> FloatArray:
         """Return the outputs of the last layer for scaled inputs.

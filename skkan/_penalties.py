@@ -227,7 +227,8 @@ class Penalty:
             constants = np.einsum("imj,m->ij", coef, layer.constant)
             pull = self._gauge_gradient(depth, constants)
             gradient += layer.constant[:, None] * pull[:, None, :]
-            value += 0.5 * float((gradient * coef).sum())
+            # Rounding, which grows with the constants, must not make endless room below zero.
+            value += 0.5 * max(float((gradient * coef).sum()), 0.0)
             parts.append(gradient.ravel())
         parts.append(np.zeros(len(parameters) - network.n_coefficients))
         return value, np.concatenate(parts)

@@ -1,6 +1,7 @@
 """What a fit starts from: data, loss and settings, and what follows from them for any network."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from skkan._block_sums import Value
 from skkan._blocks import Rows, Samples
@@ -51,7 +52,11 @@ class Problem:
     @property
     def plan(self) -> SolverPlan:
         """Solver, and how many of its iterations make up a step."""
-        return SOLVERS[self.settings.solver]
+        plan, settings = SOLVERS[self.settings.solver], self.settings
+        if settings.solver == "adam":
+            options = {"batch_size": settings.batch_size, "learning_rate": settings.learning_rate}
+            plan = replace(plan, minimize=partial(plan.minimize, **options))
+        return plan
 
     @property
     def input_limit(self) -> float:

@@ -9,11 +9,12 @@ from sklearn.utils import Tags
 
 from skkan._base import BaseKAN
 from skkan._losses import SquaredLoss
+from skkan._partial_fit import RegressorStreamMixin
 from skkan._progress import Progress
 from skkan._typing import FloatArray
 
 
-class KANRegressor(RegressorMixin, BaseKAN):
+class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
     """Kolmogorov-Arnold network for regression.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
@@ -41,11 +42,19 @@ class KANRegressor(RegressorMixin, BaseKAN):
         Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
         or, for a number, the mean of both with that weight on the equally full ones. A weight of
         at most 0.98 is used, so that ties never make an interval vanish.
-    solver : {"auto", "lbfgs", "lm"}, default="auto"
+    solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
         ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
         all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
         but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
         samples allows it.
+        ``"adam"`` is Adam on mini-batches, whose iterations are passes over all samples: rough, but
+        each of them costs no more than a gradient.
+    batch_size : "auto" or int, default="auto"
+        Number of samples of a mini-batch; ``"auto"`` is 200. Only used with ``solver="adam"``, and
+        by `partial_fit` for networks of more than 2,500 parameters.
+    learning_rate_init : float, default=0.01
+        First step of Adam; it is halved where a pass no longer lowers the objective. Used like
+        `batch_size`.
     alpha : "auto" or float, default="auto"
         Weight of the penalty on the roughness of the edge functions. It has no unit: inputs,
         hidden nodes and targets are scaled.
@@ -77,7 +86,8 @@ class KANRegressor(RegressorMixin, BaseKAN):
     max_iter : int, default=1000
         Largest number of solver iterations on all grids together, not counting those of the race.
     tol : float, default=1e-5
-        Training has converged when an iteration lowers the objective (``"lbfgs"``), or is
+        Training has converged when an iteration lowers the objective (``"lbfgs"``; for
+        ``"adam"`` several, down to small steps), or is
         predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
         loss of the held-out samples has to fall by this fraction to count as improved.
     early_stopping : bool, default=False
@@ -96,8 +106,9 @@ class KANRegressor(RegressorMixin, BaseKAN):
         `X` still have the same ranges.
     n_jobs : int, default=None
         Number of threads that run the starts of the race and, where there is one network left, go
-        through the samples block by block. It changes no result. ``None`` means 1 unless in a
-        :obj:`joblib.parallel_config` context, ``-1`` all cores. BLAS is kept to one thread.
+        through the samples block by block, as predictions for many samples do. It changes no
+        result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
+        cores. BLAS is kept to one thread during a fit.
     max_cache_bytes : int, default=2**28
         Memory, in bytes, for the features of the first layer, one number per sample, column and
         spline. If they do not fit in, they are computed anew whenever a block of samples is used,
@@ -127,7 +138,7 @@ class KANRegressor(RegressorMixin, BaseKAN):
     active_features_ : ndarray of bool of shape (n_features,)
         False for columns without any effect: those that were constant in `fit` or have been
         pruned.
-    solver_ : {"lbfgs", "lm"}
+    solver_ : {"lbfgs", "lm", "adam"}
         The solver used.
     n_iter_ : int
         Number of solver iterations after the race, on all grids together; those of the additive

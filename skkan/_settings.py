@@ -12,6 +12,7 @@ from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._smoothing import Posterior, Smoothing, full_posterior, node_posterior
 from skkan._typing import FloatArray
+from skkan.solvers._adam import minimize_adam
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._result import SolverResult
@@ -36,6 +37,7 @@ SOLVERS = {
     "lbfgs": SolverPlan(
         minimize_lbfgs, node_posterior, race_iter=40, round_iter=15, settle_iter=10
     ),
+    "adam": SolverPlan(minimize_adam, node_posterior, race_iter=10, round_iter=10, settle_iter=5),
 }
 
 
@@ -57,6 +59,9 @@ class Settings:
     n_jobs: int | None
     sparsity: float = 0.0
     max_cache_bytes: int = MAX_CACHE_BYTES
+    additive_rival: bool = True
+    batch_size: int = 200
+    learning_rate: float = 0.01
 
 
 @dataclass

@@ -131,7 +131,7 @@ class Trainer:
     def _train_anew(self) -> None:
         """Train the network, and the additive model that it has to be clearly better than."""
         shape = self.settings.shape
-        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1])
+        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1]) and self.settings.additive_rival
         if self.settings.alpha is not None or self.validation is not None or not fits:
             self._train(self._race(), search=True)
             return

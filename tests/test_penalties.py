@@ -426,3 +426,12 @@ def test_order_is_kept_on_other_grids_and_for_other_inputs():
     for own, layer in zip(carried.layers, moved.layers, strict=True):
         for name, form in LayerPenalty.of(layer, 1.0, 1.0, 4).forms.items():
             np.testing.assert_array_equal(own.forms[name], form)
+
+
+def test_rounding_does_not_make_the_penalty_negative():
+    rng = np.random.default_rng(0)
+    network, _, _ = draw(base="zero", shape=(1, 3))
+    penalty = Penalty(network, 1e-3, 1e-3)
+    for amount in np.logspace(2.0, 12.0, 50):
+        network.layers[0].coef[...] = amount * rng.normal(size=(1, 1, 3))
+        assert penalty.value_and_gradient(network, network.get_parameters())[0] >= 0.0

@@ -38,7 +38,9 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
     data are neither sorted nor merged, as this would move them; then rounding differs, which
     training may make more of.
 
-    With `early_stopping` this process holds eight bytes per sample, to draw which are held out.
+    With `early_stopping` this process holds eight bytes per sample, to draw those held out. With
+    ``solver="adam"``, which draws its batches from everywhere, all samples come here in turn; the
+    other solvers are better on a cluster.
 
     A worker that is lost is made up for, as long as its data can be computed again: Dask can do
     that unless they have been put there by ``Client.scatter``.

@@ -1,6 +1,6 @@
 """Training samples on the workers of a cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +9,7 @@ import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from skkan._blocks import MAX_CACHE_BYTES, Block, rows_of_a_group
+from skkan._blocks import MAX_CACHE_BYTES, SAMPLE_ROWS, Block, rows_of_a_group
 from skkan._data import TrainingData, sampled_rows
 from skkan._layer import Layer
 from skkan._typing import FloatArray
@@ -45,11 +45,17 @@ class DaskSamples:
 
     @cached_property
     def _sample(self) -> Block:
-        wanted, size = sampled_rows(self.n_samples), rows_of_a_group(self.n_samples)
+        return self._at(sampled_rows(self.n_samples))
+
+    def _at(self, rows: NDArray[np.intp]) -> Block:
+        """Bring some samples to this process."""
+        order, size = np.argsort(rows), rows_of_a_group(self.n_samples)
+        wanted = rows[order]
         ends = np.searchsorted(wanted, size * np.arange(1, len(self.groups)))
-        parts = [rows % size for rows in np.split(wanted, ends)]
+        parts = [own % size for own in np.split(wanted, ends)]
         blocks = dask.compute(*map(delayed(_picked), self.groups, parts))
-        return Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+        back = np.argsort(order)
+        return Block(*(np.concatenate(column)[back] for column in zip(*blocks, strict=True)))
 
     def rows(
         self,
@@ -77,6 +83,25 @@ class DaskSamples:
     def sample(self) -> Block:
         """Return the samples if they are no more than ``SAMPLE_ROWS``, else so many of them."""
         return self._sample
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[TrainingData]:
+        """Yield all samples in batches drawn at random, brought to this process.
+
+        Parameters
+        ----------
+        size : int
+            Number of samples of a batch; the last one may be smaller.
+        rng : numpy.random.Generator
+            Source of randomness.
+        """
+        order, many = rng.permutation(self.n_samples), size * max(1, SAMPLE_ROWS // size)
+        for start in range(0, self.n_samples, many):
+            block = self._at(order[start : start + many])
+            for first in range(0, len(block.inputs), size):
+                part = slice(first, first + size)
+                weight = block.weight[part]
+                weight *= self.n_samples / len(weight)
+                yield TrainingData(block.inputs[part], block.target[part], weight, self.total)
 
 
 def worker_addresses() -> list[str]:

@@ -82,6 +82,14 @@ def test_a_classification_is_that_in_memory(n_classes, options):
     )
 
 
+def test_batches_are_drawn_as_in_memory(monkeypatch):
+    monkeypatch.setattr("skkan.dask._samples.SAMPLE_ROWS", 250)
+    X, y, blocks, targets = data()
+    options = {**ADDITIVE, "solver": "adam", "alpha": 1e-3, "batch_size": 100, "max_iter": 3}
+    alone = skkan.KANRegressor(**options).fit(X, y)
+    assert_same_fit(KANRegressor(**options).fit(blocks, targets), alone)
+
+
 def test_large_data_converge_to_the_same(monkeypatch):
     monkeypatch.setattr("skkan.dask._preparation.SORTED_BYTES", 0)
     X, y, blocks, targets = data()

@@ -3,7 +3,6 @@ import math
 import pickle
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -240,9 +239,3 @@ def test_functions_without_a_form_are_named():
     )
     with pytest.raises(ValueError, match="'square' has no SymPy form"):
         build_program(network, ["a"])
-
-
-def test_estimators_do_not_load_sympy():
-    code = "import sys, skkan; print('sympy' in sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "False"

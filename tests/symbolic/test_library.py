@@ -1,6 +1,4 @@
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -128,10 +126,3 @@ def test_an_unknown_name_is_an_error_that_helps():
         get_symbol("qqq")
     with pytest.raises(TypeError, match="got 3"):
         get_symbol(3)
-
-
-def test_sympy_is_loaded_on_use_only():
-    modules = "skkan.symbolic._fitting, skkan.symbolic._rounding"
-    code = f"import sys, {modules}; print('sympy' in sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "False"
