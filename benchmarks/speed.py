@@ -70,7 +70,7 @@ def fastest(function: Callable[[], object], repetitions: int, before: float) -> 
 def kernel(shape: tuple[int, ...], grid_size: int, n_samples: int, n_jobs: int):
     """Return skkan's objective for a random network, and its parameters."""
     from skkan._blocks import RowBlocks
-    from skkan._data import Scaling, TrainingData
+    from skkan._data import TrainingData, scaling_of
     from skkan._grids import follow_hidden_nodes
     from skkan._initialization import random_network
     from skkan._losses import SquaredLoss
@@ -79,12 +79,12 @@ def kernel(shape: tuple[int, ...], grid_size: int, n_samples: int, n_jobs: int):
 
     X, y = samples(n_samples, shape[0])
     target, weight = y[:, None], np.ones(n_samples)
-    scaling = Scaling.of(X, target, weight, standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True)
     data = TrainingData.of(X, target, weight, scaling)
     ends = np.tile(np.linspace(-1.0, 1.0, grid_size + 1), (shape[0], 1))
     rng = np.random.default_rng(0)
     network = random_network(scaling, shape, ends, DEGREE, None, "rough", rng)
-    follow_hidden_nodes(network, data.inputs, weight / n_samples, grid_size, 0.0)
+    follow_hidden_nodes(network, data, grid_size, 0.0)
     penalty = Penalty(network, 1e-6, 1e-6)
     rows = RowBlocks(data, network.layers[0], n_jobs)
     return Objective(network, data, SquaredLoss(), penalty, rows), network.get_parameters()

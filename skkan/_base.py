@@ -21,14 +21,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._blocks import MAX_CACHE_BYTES
-from skkan._data import Scaling, TrainingData, canonical_rows, column_order
 from skkan._grids import refined
 from skkan._hidden_layers import Arities, is_integer, parsed, written_shape
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
+from skkan._preparation import Prepared, prepared, typical_inputs
 from skkan._problem import Problem
 from skkan._progress import CallbackSupportMixin, Progress
+from skkan._scaling import Scaling
 from skkan._settings import Settings, choose_solver
 from skkan._training import Trainer
 from skkan._typing import FloatArray
@@ -48,9 +49,6 @@ PRIVATE_FITTED = {
     "_stream",
     "_total_weight",
 }
-
-
-Samples = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, BaseEstimator):
@@ -277,46 +275,67 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
-        used = weight > 0.0
-        X, target, weight = X[used], target[used], weight[used]
+        rows: NDArray[np.intp] = np.flatnonzero(weight > 0.0)
         held_out = None
         if self.early_stopping:
-            stratify = None if labels is None else labels[used]
-            (X, target, weight), held_out = self._split(X, target, weight, stratify, random_state)
+            stratify = None if labels is None else labels[rows]
+            rows, held_out = self._split(rows, stratify, random_state)
+        samples = prepared(X, target, weight, standardise, rows, held_out)
+        self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
+
+    def _train_on(
+        self,
+        samples: Prepared,
+        loss: Loss,
+        progress: Progress,
+        rng: np.random.Generator,
+        *,
+        go_on: bool = False,
+        streaming: bool = False,
+    ) -> None:
+        """Fit the network to prepared samples, wherever they are, and store what it found.
+
+        Parameters
+        ----------
+        samples : Prepared
+            What to train on.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        rng : numpy.random.Generator
+            Source of the starting points.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
+        """
+        data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
-            len(X), X.shape[1], target.shape[1], self.network_ if go_on else None
+            samples.n_samples, data.n_inputs, data.n_outputs, self.network_ if go_on else None
         )
         settings = replace(settings, additive_rival=not streaming)
-        scaling = Scaling.of(X, target, weight, standardise)
-        order = column_order(scaling.inputs(X), scaling.targets(target), weight)
-        X, target, weight = canonical_rows(X[:, order], target, weight)
-        scaling = Scaling.of(X, target, weight, standardise)
-        data = TrainingData.of(X, target, weight, scaling)
-        validation = None
-        if held_out is not None:
-            inputs, targets, weights = held_out
-            validation = TrainingData.of(inputs[:, order], targets, weights, scaling)
         back = np.argsort(order)
         progress.input_order = back
-        problem = Problem(data, validation, loss, settings, scaling)
+        problem = Problem(data, samples.validation, loss, settings, scaling)
         trainer = Trainer(problem, progress, rng)
         result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
-        self._sample_rows = typical_rows(self.network_, X[:, back])
+        inputs = typical_inputs(result.network, data, settings.n_jobs)
+        self._sample_rows = typical_rows(self.network_, inputs[:, back])
+        activity = network_activity(result.network, data, settings.n_jobs)
+        self._activity = [activity[0].with_inputs(back), *activity[1:]]
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
-        self._activity = network_activity(self.network_, data.inputs[:, back], data.weight)
         self._fitted_alpha = settings.alpha
         self._total_weight = data.total
         if hasattr(self, "_stream"):
             del self._stream
         self.solver_ = settings.solver
         self.n_iter_ = result.n_iter
-        self.n_outputs_ = target.shape[1]
+        self.n_outputs_ = data.n_outputs
         self.loss_curve_ = result.loss_curve
         self.loss_ = result.loss
         self.best_loss_ = min(result.loss_curve, default=0.0)
-        if held_out is not None:
+        if samples.validation is not None:
             self.validation_loss_curve_ = result.validation_curve
         elif hasattr(self, "validation_loss_curve_"):
             del self.validation_loss_curve_
@@ -357,16 +376,14 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
 
     def _split(
         self,
-        X: FloatArray,
-        target: FloatArray,
-        weight: FloatArray,
+        rows: NDArray[np.intp],
         labels: NDArray[Any] | None,
         random_state: np.random.RandomState,
-    ) -> tuple[Samples, Samples]:
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Set samples aside for early stopping."""
         try:
-            parts = train_test_split(
-                *(X, target, weight),
+            training, held_out = train_test_split(
+                rows,
                 test_size=self.validation_fraction,
                 random_state=random_state,
                 stratify=labels,
@@ -374,9 +391,9 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         except ValueError as error:
             raise ValueError(
                 f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
-                f"split {len(X)} samples: {error}"
+                f"split {len(rows)} samples: {error}"
             ) from error
-        return tuple(parts[::2]), tuple(parts[1::2])
+        return training, held_out
 
     def refine(self, grid_size: int) -> Self:
         """Return a copy of the fitted estimator on finer grids.

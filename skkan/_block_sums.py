@@ -1,8 +1,9 @@
-"""Functions of a block of samples whose sums are the loss, its gradient and its curvature.
+"""Functions of a block of samples, whose sums are the loss, its gradient and its curvature.
 
 Each holds a network with its parameters and a loss, and no data; see :mod:`skkan._blocks`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,64 @@ from numpy.typing import NDArray
 
 from skkan._blocks import Block
 from skkan._features import as_dense
+from skkan._layer import Layer
 from skkan._losses import Loss
 from skkan._network import Network, Trace
 from skkan._typing import FloatArray
+
+
+@dataclass(frozen=True)
+class NodeValues:
+    """The inputs and the output nodes of layers in a row.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        First to last.
+    """
+
+    layers: Sequence[Layer]
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers."""
+        return 8 + sum(layer.row_bytes for layer in self.layers)
+
+    def __call__(self, block: Block) -> FloatArray:
+        """Return an array of shape (n_samples, n_inputs + number of nodes)."""
+        values = [block.inputs]
+        for layer in self.layers:
+            values.append(layer.outputs(values[-1]))
+        return np.concatenate(values, axis=1)
+
+
+@dataclass(frozen=True)
+class OutputMoment:
+    """The mean over samples and outputs of a power of their difference from a number.
+
+    Parameters
+    ----------
+    network : Network
+        With its parameters.
+    centre : float, default=0.0
+        The number.
+    power : int, default=1
+        The power.
+    """
+
+    network: Network
+    centre: float = 0.0
+    power: int = 1
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers."""
+        return sum(layer.row_bytes for layer in self.network.layers)
+
+    def __call__(self, block: Block) -> tuple[float]:
+        """Return the part of a block."""
+        out = self.network.outputs(block.inputs, block.features)
+        return (float(block.weight @ ((out - self.centre) ** self.power).mean(axis=1)),)
 
 
 @dataclass(frozen=True)

@@ -300,10 +300,8 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
 
     def _memberships(self, codes: NDArray[np.intp]) -> tuple[FloatArray, Loss]:
         """Return the targets of the network, and the loss that goes with them."""
-        target = np.eye(len(self.classes_))[codes]
-        if len(self.classes_) == 2:
-            return target[:, 1:], BinaryLogLoss()
-        return target, MultinomialLogLoss()
+        n_classes = len(self.classes_)
+        return memberships(codes, n_classes), loss_for(n_classes)
 
     def _fit(
         self,
@@ -318,17 +316,9 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
             check_classification_targets(labels)
             weight = self._validated_weights(sample_weight, inputs)
             classes, codes = np.unique(labels, return_inverse=True)
-            if go_on:
-                codes = self._known(classes)[codes]
-            else:
-                self.classes_ = classes
+            codes = self._places(classes, go_on=go_on)[codes]
             counts = np.bincount(codes, weight, len(self.classes_)).astype(np.float64)
-            if np.count_nonzero(counts) < 2:
-                raise ValueError(
-                    "KANClassifier needs samples of at least two classes, but y has only one "
-                    f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
-                )
-            weight = np.multiply(weight, self._class_weights(labels, counts)[codes])
+            weight = np.multiply(weight, self._class_weights(counts)[codes])
             target, loss = self._memberships(codes)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
@@ -344,6 +334,12 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
             progress.close(self.network_)
         return self
 
+    def _places(self, labels: NDArray[Any], *, go_on: bool) -> NDArray[np.intp]:
+        """Return the places of all labels that there are among the classes of the network."""
+        if not go_on:
+            self.classes_ = labels
+        return self._known(labels)
+
     def _known(self, labels: NDArray[Any], method: str = "refit") -> NDArray[np.intp]:
         """Return the places of `labels` among the classes of the fitted network."""
         unknown = labels[~np.isin(labels, self.classes_)]
@@ -355,11 +351,18 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
         return places
 
-    def _class_weights(self, y: NDArray[Any], counts: FloatArray) -> FloatArray:
-        """Return the factor of every class; "balanced" counts weighted samples."""
+    def _class_weights(self, counts: FloatArray) -> FloatArray:
+        """Return the factor of every class, given the sums of the weights of its samples."""
+        if np.count_nonzero(counts) < 2:
+            raise ValueError(
+                "KANClassifier needs samples of at least two classes, but y has only one "
+                f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
+            )
         if self.class_weight == "balanced":
             return counts.sum() / (len(counts) * np.where(counts > 0.0, counts, np.inf))
-        factors: FloatArray = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        factors: FloatArray = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_
+        )
         return factors
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
@@ -471,3 +474,27 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         scores = self.decision_function(X)
         found = (scores > 0.0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[found]
+
+
+def memberships(codes: NDArray[np.intp], n_classes: int) -> FloatArray:
+    """Return what the network learns: the second class of two, or every class in a column.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_samples,)
+        Places of the labels among the classes.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    target : ndarray of shape (n_samples, n_outputs)
+        Zeros and ones.
+    """
+    target = np.eye(n_classes)[codes]
+    return target[:, 1:] if n_classes == 2 else target
+
+
+def loss_for(n_classes: int) -> Loss:
+    """Return the loss for so many classes."""
+    return BinaryLogLoss() if n_classes == 2 else MultinomialLogLoss()

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skkan._block_sums import NodeValues
+from skkan._blocks import Samples
 from skkan._network import Network
 from skkan._splines import SplineGrid, uniform_breakpoints
 from skkan._typing import FloatArray
@@ -68,6 +70,16 @@ def breakpoints(
     return (1.0 - share) * uniform + share * quantiles
 
 
+def input_breakpoints(
+    data: Samples, limit: float, grid_size: int, quantile_share: float
+) -> FloatArray:
+    """Return :func:`breakpoints` of the inputs, their quantiles from a sample."""
+    if quantile_share == 0.0:
+        return breakpoints(np.zeros((1, data.n_inputs)), np.ones(1), limit, grid_size, 0.0)
+    some = data.sample()
+    return breakpoints(some.inputs, some.weight, limit, grid_size, quantile_share)
+
+
 def subdivided(ends: FloatArray, grid_size: int) -> FloatArray:
     """Return breakpoints of `grid_size` intervals as dense as those of `ends` everywhere.
 
@@ -116,8 +128,7 @@ def input_limit(grid_size: int) -> float:
 
 def refine_inputs(
     network: Network,
-    inputs: FloatArray,
-    weight: FloatArray,
+    data: Samples,
     limit: float,
     grid_size: int,
     quantile_share: float,
@@ -131,18 +142,18 @@ def refine_inputs(
     if grid_size > layer.grid.grid_size and grid_size % layer.grid.grid_size == 0:
         ends = subdivided(layer.grid.breakpoints, grid_size)
     else:
-        ends = breakpoints(inputs, weight, limit, grid_size, quantile_share)
+        ends = input_breakpoints(data, limit, grid_size, quantile_share)
     layer.regrid(SplineGrid(ends, layer.grid.degree))
 
 
 def follow_hidden_nodes(
     network: Network,
-    inputs: FloatArray,
-    weight: FloatArray,
+    data: Samples,
     grid_size: int,
     quantile_share: float,
     stretch: float = 0.0,
     fresh: bool = False,
+    n_jobs: int | None = None,
 ) -> list[FloatArray]:
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
@@ -156,10 +167,8 @@ def follow_hidden_nodes(
     ----------
     network : Network
         Changed in place.
-    inputs : ndarray of shape (n_samples, n_inputs)
-        Scaled inputs.
-    weight : ndarray of shape (n_samples,)
-        Positive weights.
+    data : Samples
+        Scaled samples.
     grid_size : int
         Number of intervals of the new grids.
     quantile_share : float
@@ -168,6 +177,8 @@ def follow_hidden_nodes(
         By how much the outermost intervals are longer than they would be.
     fresh : bool, default=False
         Whether to lay every grid anew.
+    n_jobs : int, optional
+        Number of threads.
 
     Returns
     -------
@@ -175,11 +186,12 @@ def follow_hidden_nodes(
         By what the subnodes of every layer have been divided; ones for the last layer.
     """
     shrink: list[FloatArray] = []
-    nodes = inputs
-    for layer, following in zip(network.layers[:-1], network.layers[1:], strict=True):
-        out = layer.outputs(nodes)
-        low, high = out.min(axis=0), out.max(axis=0)
-        old = following.grid
+    rows = data.rows(n_jobs=n_jobs)
+    for depth, following in enumerate(network.layers[1:], start=1):
+        layer, old = network.layers[depth - 1], following.grid
+        values = NodeValues(network.layers[:depth])
+        found = rows.extremes(values, values.row_bytes)
+        low, high = found.low[-layer.n_out :], found.high[-layer.n_out :]
         fills = high - low >= FULL_ENOUGH * (old.high - old.low)
         stays = fills & (low >= old.low) & (high <= old.high) & (not fresh and stretch == 0.0)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
@@ -191,12 +203,16 @@ def follow_hidden_nodes(
         layer.add_constants(raised)
         layer.coef /= divisor
         layer.scale_symbols(1.0 / divisor)
-        nodes = (out - shift) / half
         centre = (middle - shift) / half
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
         following.move_symbols(shift, half)
         limit = 1.0 + MARGIN
-        ends = breakpoints(nodes - centre, weight, limit, grid_size, quantile_share)
+        nodes: FloatArray = np.zeros((1, layer.n_out))
+        weight: FloatArray = np.ones(1)
+        if quantile_share > 0.0:
+            some = data.sample()
+            nodes, weight = values(some)[:, -layer.n_out :] - centre, some.weight
+        ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
         ends += centre[:, None]
         ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         ends = stretched(ends, stretch)

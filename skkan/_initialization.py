@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._base_functions import BaseFunction
-from skkan._data import Scaling
 from skkan._layer import Layer
 from skkan._network import Network
+from skkan._scaling import Scaling
 from skkan._splines import SplineGrid
 from skkan._typing import FloatArray
 

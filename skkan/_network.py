@@ -10,10 +10,10 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skkan._compaction import compact
-from skkan._data import Scaling
 from skkan._evaluation import Evaluator
 from skkan._features import Features, LocalFeatures, as_dense
 from skkan._layer import Layer
+from skkan._scaling import Scaling
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray

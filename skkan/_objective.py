@@ -12,8 +12,7 @@ from skkan._block_sums import (
     Value,
     ValueAndGradient,
 )
-from skkan._blocks import RowBlocks
-from skkan._data import TrainingData
+from skkan._blocks import Rows, Samples
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
@@ -28,13 +27,13 @@ class Objective:
     ----------
     network : Network
         Architecture and grids; its coefficients are not used.
-    data : TrainingData
+    data : Samples
         Scaled samples.
     loss : Loss
         Data fit.
     penalty : Penalty
         Regularisation, on the same grids; it is left out for edges that are no splines.
-    rows : RowBlocks, optional
+    rows : Rows, optional
         The samples in blocks, with the features of the first layer; these depend on its grid alone,
         so that many objectives can share them.
     sparsity : Sparsity, optional
@@ -44,17 +43,17 @@ class Objective:
     def __init__(
         self,
         network: Network,
-        data: TrainingData,
+        data: Samples,
         loss: Loss,
         penalty: Penalty,
-        rows: RowBlocks | None = None,
+        rows: Rows | None = None,
         sparsity: Sparsity | None = None,
     ) -> None:
         self.network = network.copy()
         self.data = data
         self.loss = loss
         self.penalty = penalty.for_edges_of(network)
-        self.rows = RowBlocks(data, network.layers[0]) if rows is None else rows
+        self.rows = data.rows(network.layers[0]) if rows is None else rows
         self.sparsity = sparsity
         self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
 

@@ -241,9 +241,9 @@ class StreamingMixin:
         self.network_, self._penalty = state.network, state.penalty
         self.alpha_ = [layer.weights["rough"] for layer in state.penalty.layers]
         self._sample_rows = typical_rows(state.network, rows)
-        inputs = state.network.scaling.inputs(rows)
-        weight = np.full(len(rows), 1.0 / len(rows))
-        self._activity = network_activity(state.network, inputs, weight)
+        nothing, weight = np.empty((len(rows), 0)), np.ones(len(rows))
+        data = TrainingData.unscaled(state.network.scaling.inputs(rows), nothing, weight)
+        self._activity = network_activity(state.network, data)
         self.n_iter_ = self.n_iter_ + len(curve)
         self.loss_curve_ = self.loss_curve_ + curve
         self.loss_ = state.loss

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
-from skkan._blocks import RowBlocks
-from skkan._data import Scaling, TrainingData
+from skkan._block_sums import Value
+from skkan._blocks import Rows, Samples
 from skkan._grids import follow_hidden_nodes, input_limit
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import BENDING, Penalty
+from skkan._scaling import Scaling
 from skkan._settings import SOLVERS, Settings, SolverPlan, State
 from skkan._sparsity import Sparsity
 from skkan._typing import FloatArray
@@ -30,9 +31,9 @@ class Problem:
 
     Parameters
     ----------
-    data : TrainingData
+    data : Samples
         Training samples.
-    validation : TrainingData or None
+    validation : Samples or None
         Held-out samples for early stopping.
     loss : Loss
         Data fit.
@@ -42,8 +43,8 @@ class Problem:
         Of the data; networks get it.
     """
 
-    data: TrainingData
-    validation: TrainingData | None
+    data: Samples
+    validation: Samples | None
     loss: Loss
     settings: Settings
     scaling: Scaling
@@ -62,17 +63,20 @@ class Problem:
         """Where the grids of the scaled inputs end."""
         return input_limit(self.settings.grid_sizes[-1])
 
-    def rows(self, network: Network) -> RowBlocks:
+    def on_threads(self, n_jobs: int | None) -> "Problem":
+        """Return the same problem for another number of threads."""
+        return replace(self, settings=replace(self.settings, n_jobs=n_jobs))
+
+    def rows(self, network: Network) -> Rows:
         """Return the samples with the first layer's features, for all networks on its grid."""
         settings = self.settings
-        return RowBlocks(self.data, network.layers[0], settings.n_jobs, settings.max_cache_bytes)
+        return self.data.rows(network.layers[0], settings.n_jobs, settings.max_cache_bytes)
 
-    def objective(self, network: Network, penalty: Penalty, rows: RowBlocks) -> Objective:
+    def objective(self, network: Network, penalty: Penalty, rows: Rows) -> Objective:
         """Return the function to be minimised."""
         strength, sparsity = self.settings.sparsity, None
         if strength > 0.0:
-            inputs, weight = self.data.inputs, self.data.weight
-            sparsity = Sparsity.of(network, inputs, weight, strength, rows.features)
+            sparsity = Sparsity.of(network, rows, strength)
         return Objective(network, self.data, self.loss, penalty, rows, sparsity)
 
     def penalty(self, network: Network, rough: float, line: float) -> Penalty:
@@ -102,10 +106,15 @@ class Problem:
         A roughness of higher order lets a polynomial go on where there are no samples, and the
         grids leave more room for it.
         """
-        data, share = self.data, self.settings.quantile_share
-        stretch = ROOM if order > BENDING else 0.0
+        settings, stretch = self.settings, ROOM if order > BENDING else 0.0
         return follow_hidden_nodes(
-            network, data.inputs, data.weight, grid_size, share, stretch, fresh
+            network,
+            self.data,
+            grid_size,
+            settings.quantile_share,
+            stretch,
+            fresh,
+            settings.n_jobs,
         )
 
     def followed(self, state: State, grid_size: int, fresh: bool = False) -> State:
@@ -120,4 +129,7 @@ class Problem:
         """Return the loss on the held-out samples."""
         held_out = self.validation
         assert held_out is not None
-        return self.loss.value(network.outputs(held_out.inputs), held_out.target, held_out.weight)
+        function = Value(network, self.loss)
+        rows = held_out.rows(n_jobs=self.settings.n_jobs)
+        value: float = rows.sums(function, function.row_bytes)[0]
+        return value

@@ -8,8 +8,9 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skkan._base_functions import BASE_FUNCTIONS
-from skkan._blocks import RowBlocks
-from skkan._grids import breakpoints
+from skkan._block_sums import OutputMoment
+from skkan._blocks import Rows
+from skkan._grids import input_breakpoints
 from skkan._initialization import KINDS, random_network
 from skkan._network import Network
 from skkan._problem import START_WEIGHTS, Problem
@@ -70,8 +71,9 @@ def race(
     n_jobs = problem.settings.n_jobs
     while True:
         # Threads go to the starts, and to the blocks of rows where there is only one left.
-        own = rows.on_threads(1 if len(runners) > 1 else n_jobs)
-        jobs = (delayed(run_start)(problem, runner, own, weight) for runner in runners)
+        own = problem.on_threads(1 if len(runners) > 1 else n_jobs)
+        blocks = rows.on_threads(own.settings.n_jobs)
+        jobs = (delayed(run_start)(own, runner, blocks, weight) for runner in runners)
         finished = sorted(Parallel(n_jobs, prefer="threads")(jobs), key=attrgetter("loss"))
         runners = finished[: max(n_finalists, len(runners) // 2)]
         yield runners
@@ -83,9 +85,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
     """Draw a network on the coarsest grid, with hidden grids where its nodes are."""
     settings, data = problem.settings, problem.data
     grid_size = settings.grid_sizes[0]
-    ends = breakpoints(
-        data.inputs, data.weight, problem.input_limit, grid_size, settings.quantile_share
-    )
+    ends = input_breakpoints(data, problem.input_limit, grid_size, settings.quantile_share)
     network = random_network(
         problem.scaling,
         settings.shape,
@@ -97,12 +97,14 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
         settings.arities,
     )
     problem.follow(network, grid_size)
-    spread = float(network.outputs(data.inputs).std())
-    network.layers[-1].coef *= START_SPREAD / max(spread, 1e-3)
+    rows, mean = data.rows(n_jobs=settings.n_jobs), OutputMoment(network)
+    (centre,) = rows.sums(mean, mean.row_bytes)
+    (variance,) = rows.sums(OutputMoment(network, centre, 2), mean.row_bytes)
+    network.layers[-1].coef *= START_SPREAD / max(variance**0.5, 1e-3)
     return network
 
 
-def run_start(problem: Problem, state: State, rows: RowBlocks, weight: float) -> State:
+def run_start(problem: Problem, state: State, rows: Rows, weight: float) -> State:
     """Run the solver for a round; the loss of the state is what it is judged by."""
     plan, settings = problem.plan, problem.settings
     objective = problem.objective(state.network, state.penalty, rows)

@@ -244,12 +244,7 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
             weight = self._validated_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             self._single_target = targets.ndim == 1
-            n_targets = 1 if targets.ndim == 1 else targets.shape[1]
-            if go_on and n_targets != self.n_outputs_:
-                raise ValueError(
-                    f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
-                    f"{n_targets} targets. Call fit to start anew."
-                )
+            self._check_outputs(1 if targets.ndim == 1 else targets.shape[1], go_on=go_on)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train(
                 inputs,
@@ -262,6 +257,14 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
             )
             progress.close(self.network_)
         return self
+
+    def _check_outputs(self, n_targets: int, *, go_on: bool) -> None:
+        """Raise an error if the network that is to be kept has another number of outputs."""
+        if go_on and n_targets != self.n_outputs_:
+            raise ValueError(
+                f"refit goes on with a network of {self.n_outputs_} outputs, but y has "
+                f"{n_targets} targets. Call fit to start anew."
+            )
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict targets.

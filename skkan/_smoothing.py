@@ -144,7 +144,7 @@ def _shift_precision(objective: Objective, parameters: FloatArray) -> float:
     n = objective.data.total
     if not objective.loss.has_noise_level:
         return 1.0 / n
-    size = n * objective.data.target.shape[1]
+    size = n * objective.data.n_outputs
     return max(2.0 * objective.data_value(parameters) * n / size, LOWEST_NOISE) / n
 
 
@@ -207,7 +207,7 @@ def update_smoothing(
     posterior = posterior_of(objective, parameters)
     loss_value = objective.data_value(parameters)
     n = objective.data.total
-    size = n * objective.data.target.shape[1]
+    size = n * objective.data.n_outputs
     noise = 1.0
     if objective.loss.has_noise_level:
         noise = 2.0 * loss_value * n / max(size - posterior.dof, 0.1 * size)

@@ -17,15 +17,55 @@ Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756, equations 2.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._features import Features, as_dense
+from skkan._blocks import Block, Rows
+from skkan._features import as_dense
 from skkan._network import Network
 from skkan._typing import FloatArray
 
 EPSILON = 1e-4
+
+
+@dataclass(frozen=True)
+class FeatureMoments:
+    """Function of a block: moments of the features of every node of a network.
+
+    Parameters
+    ----------
+    network : Network
+        With its parameters.
+    means : sequence of ndarray of shape (n_in, n_features), optional
+        Means of the features of every layer. Without them they are what is asked for; with them it
+        is the covariances.
+    """
+
+    network: Network
+    means: Sequence[FloatArray] | None = None
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: features of all layers, zeros included, and a copy."""
+        return 16 * sum(layer.n_in * layer.n_features for layer in self.network.layers)
+
+    def __call__(self, block: Block) -> tuple[FloatArray, ...]:
+        """Return the part of a block for every layer."""
+        weight, nodes, features = block.weight, block.inputs, block.features
+        moments: list[FloatArray] = []
+        for depth, layer in enumerate(self.network.layers):
+            known = layer.features(nodes) if features is None else features
+            nodes, features = layer.outputs(nodes, known), None
+            flat = as_dense(known)
+            by_node = flat.reshape(len(flat), layer.n_in, -1).transpose(1, 0, 2)
+            if self.means is None:
+                moments.append(weight @ by_node)
+                continue
+            centred = by_node - self.means[depth][:, None]
+            moments.append((centred * weight[:, None]).transpose(0, 2, 1) @ centred)
+        return tuple(moments)
 
 
 class Sparsity:
@@ -66,38 +106,21 @@ class Sparsity:
         self.epsilon = epsilon
 
     @classmethod
-    def of(
-        cls,
-        network: Network,
-        inputs: FloatArray,
-        weight: FloatArray,
-        strength: float,
-        first_features: Features | None = None,
-    ) -> "Sparsity":
+    def of(cls, network: Network, rows: Rows, strength: float) -> "Sparsity":
         """Take the covariances from the training data.
 
         Parameters
         ----------
         network : Network
             Gives the hidden nodes, and the edges that are splines.
-        inputs : ndarray of shape (n_samples, n_inputs)
-            Scaled inputs.
-        weight : ndarray of shape (n_samples,)
-            Positive weights that sum to 1.
+        rows : Rows
+            Scaled samples, with the features of the first layer if they are known.
         strength : float
             Weight of the penalty.
-        first_features : ndarray or CSR matrix, optional
-            Features of the first layer at `inputs`, if known.
         """
-        covariances: list[FloatArray] = []
-        nodes, features = inputs, first_features
-        for layer in network.layers:
-            known = layer.features(nodes) if features is None else features
-            nodes, features = layer.outputs(nodes, known), None
-            flat = as_dense(known)
-            by_node = flat.reshape(len(flat), layer.n_in, -1).transpose(1, 0, 2)
-            centred = by_node - (weight @ by_node)[:, None]
-            covariances.append((centred * weight[:, None]).transpose(0, 2, 1) @ centred)
+        function = FeatureMoments(network)
+        means = rows.sums(function, function.row_bytes)
+        covariances = rows.sums(FeatureMoments(network, means), function.row_bytes)
         return cls(covariances, [layer.splined for layer in network.layers], strength)
 
     def _magnitudes(self, depth: int, coef: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -26,13 +26,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._data import Scaling, TrainingData
+from skkan._data import TrainingData
 from skkan._layer import Layer
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import BENDING, Penalty
 from skkan._problem import Problem
+from skkan._scaling import Scaling
 from skkan._settings import State
 from skkan._smoothing import full_posterior, update_smoothing
 from skkan._splines import SplineGrid
@@ -225,13 +226,15 @@ def learn(
     state : State
         The trained network, its penalty and the objective, which is infinite if it overflows.
     """
+    batch = problem.data
+    assert isinstance(batch, TrainingData)
     stopped = False
     by_passes = problem.settings.solver == "adam"
     left = problem.settings.max_iter
 
     def solve(penalty: Penalty, start: FloatArray) -> tuple[StreamObjective, SolverResult]:
         nonlocal left
-        objective = StreamObjective(network, problem.data, problem.loss, penalty, memory)
+        objective = StreamObjective(network, batch, problem.loss, penalty, memory)
 
         def after_iteration(value: float, parameters: FloatArray) -> bool:
             nonlocal stopped
@@ -248,7 +251,7 @@ def learn(
         return objective, found
 
     start = network.get_parameters()
-    objective = StreamObjective(network, problem.data, problem.loss, penalty, memory)
+    objective = StreamObjective(network, batch, problem.loss, penalty, memory)
     if not np.isfinite(objective.value(start)):
         return State(network, penalty)
     chosen = problem.settings.alpha is None

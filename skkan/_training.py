@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skkan._blocks import RowBlocks, tuned_for_blocks
+from skkan._blocks import Rows, tuned_for_blocks
 from skkan._grids import refine_inputs
 from skkan._initialization import carriers, embedded
 from skkan._network import Network
@@ -186,8 +186,7 @@ class Trainer:
             network = start.network.copy()
             refine_inputs(
                 network,
-                data.inputs,
-                data.weight,
+                data,
                 self.problem.input_limit,
                 grid_size,
                 settings.quantile_share,
@@ -235,7 +234,7 @@ class Trainer:
                     raise
         self._keep(state)
 
-    def _settle(self, state: State, rows: RowBlocks, phase: Phase) -> State:
+    def _settle(self, state: State, rows: Rows, phase: Phase) -> State:
         """Alternate between the solver and the hidden grids while the objective falls."""
         best, lowest = state, np.inf
         for _ in range(MAX_ROUNDS):
@@ -254,7 +253,7 @@ class Trainer:
             state = self.problem.followed(state, state.network.grid_size)
         return best
 
-    def _search_common_weight(self, state: State, rows: RowBlocks, phase: Phase) -> State:
+    def _search_common_weight(self, state: State, rows: Rows, phase: Phase) -> State:
         """Raise or lower the one weight of all edges as long as the evidence grows."""
 
         def attempt(network: Network, weight: float) -> State:
@@ -281,7 +280,7 @@ class Trainer:
                 break
         return best
 
-    def _choose_weights(self, state: State, rows: RowBlocks, phase: Phase) -> State:
+    def _choose_weights(self, state: State, rows: Rows, phase: Phase) -> State:
         """Give every layer, and then every edge, weights of its own while the evidence grows."""
         if state.smoothing is None:
             state = self._with_evidence(state, rows, phase)
@@ -293,7 +292,7 @@ class Trainer:
         state = self._climb(state, rows, phase, "by_edge", PATIENCE_BY_EDGE, price)
         return self._stiffen(state, rows, phase)
 
-    def _stiffen(self, state: State, rows: RowBlocks, phase: Phase) -> State:
+    def _stiffen(self, state: State, rows: Rows, phase: Phase) -> State:
         """Try a roughness of the highest order where the data are next to free of noise."""
         highest = self.settings.degree + 1
         assert state.smoothing is not None
@@ -315,7 +314,7 @@ class Trainer:
     def _climb(
         self,
         state: State,
-        rows: RowBlocks,
+        rows: Rows,
         phase: Phase,
         kind: str,
         patience: int,
@@ -357,7 +356,7 @@ class Trainer:
         if self.validation is None and state.log_evidence >= self.best.log_evidence:
             self.best = state
 
-    def _with_evidence(self, state: State, rows: RowBlocks, phase: Phase) -> State:
+    def _with_evidence(self, state: State, rows: Rows, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
         objective = self.problem.objective(state.network, state.penalty, rows)
         state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)

@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 
 from skkan._base_functions import BASE_FUNCTIONS, BaseFunction
-from skkan._data import Scaling, TrainingData
+from skkan._data import TrainingData
 from skkan._layer import Layer
 from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import Penalty
+from skkan._scaling import Scaling
 from skkan._splines import SplineGrid
 from skkan._symbolic_edge import SymbolicEdge
 from skkan._typing import FloatArray
@@ -113,6 +114,11 @@ def draw_target(rng: np.random.Generator, loss_name: str, n_samples: int) -> Flo
     if loss_name == "multinomial":
         return rng.dirichlet(np.ones(n_outputs), size=n_samples)
     return rng.normal(size=(n_samples, n_outputs))
+
+
+def points(inputs: FloatArray, weight: FloatArray) -> TrainingData:
+    """Return weighted inputs without targets."""
+    return TrainingData(inputs, np.zeros((len(inputs), 0)), weight, float(len(inputs)))
 
 
 def draw_data(

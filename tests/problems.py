@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skkan._data import Scaling, TrainingData
+from skkan._data import TrainingData, scaling_of
 from skkan._losses import Loss, SquaredLoss
 from skkan._problem import Problem
 from skkan._settings import Settings
@@ -42,7 +42,8 @@ def problem_of(
     """Return the problem of unweighted samples, with changes of the settings."""
     target, weight = y.reshape(len(y), -1).astype(float), np.ones(len(y))
     loss = loss or SquaredLoss()
-    scaling = Scaling.of(X, target, weight, standardise=isinstance(loss, SquaredLoss))
+    raw = TrainingData.unscaled(X, target, weight)
+    scaling = scaling_of(raw, standardise=isinstance(loss, SquaredLoss))
     held_out = None
     if validation is not None:
         X_out, y_out = validation

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks import assert_close
+from networks import assert_close, unit_scaling
 
-from skkan._data import Scaling, TrainingData, canonical_rows, column_order
+from skkan import _data
+from skkan._data import TrainingData, canonical_rows, column_order, scaling_of
 
 EXTREMES = [1e-300, 1e-30, 1.0, 1e30, 1e300]
 
@@ -18,6 +19,11 @@ def weighted_rows(draw):
     weight = arrays(float, n_samples, elements=st.integers(1, 4).map(float))
     rows = draw(values)
     return rows[:, :2], rows[:, 2:], draw(weight)
+
+
+def order_of(inputs, target, weight):
+    data = TrainingData.unscaled(inputs, target, weight)
+    return column_order(data, unit_scaling(data.n_inputs, data.n_outputs))
 
 
 def assert_same(found, expected):
@@ -79,7 +85,7 @@ def test_inputs_reach_both_ends_whatever_the_unit(unit, offset):
     X, target, weight = draw_samples()
     X = unit * (X + offset)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        inputs = Scaling.of(X, target, weight, standardise=True).inputs(X)
+        inputs = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True).inputs(X)
     np.testing.assert_allclose(inputs.min(axis=0), -1.0, rtol=1e-13)
     np.testing.assert_allclose(inputs.max(axis=0), 1.0, rtol=1e-13)
 
@@ -87,9 +93,9 @@ def test_inputs_reach_both_ends_whatever_the_unit(unit, offset):
 @pytest.mark.parametrize("unit", EXTREMES)
 def test_scaled_samples_do_not_depend_on_the_units(unit):
     X, target, weight = draw_samples()
-    scaling = Scaling.of(X, target, weight, standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        other = Scaling.of(unit * X, unit * target, weight, standardise=True)
+        other = scaling_of(TrainingData.unscaled(unit * X, unit * target, weight), standardise=True)
         inputs, targets = other.inputs(unit * X), other.targets(unit * target)
     assert_close(inputs, scaling.inputs(X), 1e-13)
     assert_close(targets, scaling.targets(target), 1e-13)
@@ -99,14 +105,16 @@ def test_inputs_may_span_all_numbers():
     largest = np.finfo(float).max
     X = np.array([[-largest], [0.0], [largest]])
     with np.errstate(over="raise", invalid="raise"):
-        inputs = Scaling.of(X, np.zeros((3, 1)), np.ones(3), standardise=True).inputs(X)
+        inputs = scaling_of(
+            TrainingData.unscaled(X, np.zeros((3, 1)), np.ones(3)), standardise=True
+        ).inputs(X)
     np.testing.assert_array_equal(inputs[:, 0], [-1.0, 0.0, 1.0])
 
 
 def test_inputs_may_lie_as_far_outside_as_numbers_go():
     largest = np.finfo(float).max
     X = np.array([[0.5 * largest], [largest]])
-    scaling = Scaling.of(X, np.zeros((2, 1)), np.ones(2), standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, np.zeros((2, 1)), np.ones(2)), standardise=True)
     with np.errstate(over="raise"):
         np.testing.assert_allclose(scaling.inputs(np.array([[-largest]])), -7.0, rtol=1e-14)
 
@@ -115,7 +123,7 @@ def test_inputs_may_lie_as_far_outside_as_numbers_go():
 def test_a_constant_column_has_no_effect(value):
     X, target, weight = draw_samples()
     X[:, 1] = value
-    scaling = Scaling.of(X, target, weight, standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True)
     X[:, 1] = np.linspace(-1e10, 1e10, len(X))
     assert not scaling.inputs(X)[:, 1].any()
     assert np.abs(scaling.inputs(X)[:, [0, 2]]).max() == pytest.approx(1.0)
@@ -123,7 +131,7 @@ def test_a_constant_column_has_no_effect(value):
 
 def test_targets_have_weighted_mean_zero_and_variance_one():
     X, target, weight = draw_samples()
-    targets = Scaling.of(X, target, weight, standardise=True).targets(target)
+    targets = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True).targets(target)
     np.testing.assert_allclose(np.average(targets, axis=0, weights=weight), 0.0, atol=1e-13)
     np.testing.assert_allclose(np.average(targets**2, axis=0, weights=weight), 1.0, rtol=1e-13)
 
@@ -131,10 +139,10 @@ def test_targets_have_weighted_mean_zero_and_variance_one():
 def test_scaling_takes_weights_as_repetitions():
     X, target, _ = draw_samples()
     times = np.arange(len(X)) % 4 + 1
-    once = Scaling.of(X, target, times.astype(float), standardise=True)
+    once = scaling_of(TrainingData.unscaled(X, target, times.astype(float)), standardise=True)
     ones = np.ones(times.sum())
     repeated = np.repeat(X, times, axis=0), np.repeat(target, times, axis=0)
-    many = Scaling.of(*repeated, ones, standardise=True)
+    many = scaling_of(TrainingData.unscaled(*repeated, ones), standardise=True)
     np.testing.assert_array_equal(many.input_scale, once.input_scale)
     np.testing.assert_allclose(many.output_shift, once.output_shift, rtol=1e-13)
     np.testing.assert_allclose(many.output_scale, once.output_scale, rtol=1e-13)
@@ -145,7 +153,7 @@ def test_a_constant_target_is_kept_exactly(value):
     for n_samples in range(2, 30):
         X, target, weight = draw_samples(n_samples=n_samples)
         target[:, 0] = value
-        scaling = Scaling.of(X, target, weight, standardise=True)
+        scaling = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True)
         assert scaling.output_shift[0] == value
         assert scaling.output_scale[0] == 0.0
         assert not scaling.targets(target)[:, 0].any()
@@ -155,13 +163,13 @@ def test_a_constant_target_is_kept_exactly(value):
 def test_class_memberships_are_not_standardised():
     X, _, weight = draw_samples()
     memberships = np.eye(2)[np.arange(len(X)) % 2]
-    scaling = Scaling.of(X, memberships, weight, standardise=False)
+    scaling = scaling_of(TrainingData.unscaled(X, memberships, weight), standardise=False)
     np.testing.assert_array_equal(scaling.targets(memberships), memberships)
 
 
 def test_training_weights_sum_to_one_and_their_total_is_kept():
     X, target, weight = draw_samples()
-    scaling = Scaling.of(X, target, weight, standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, target, weight), standardise=True)
     data = TrainingData.of(X, target, weight, scaling)
     assert data.total == pytest.approx(weight.sum(), rel=1e-14)
     assert data.weight.sum() == pytest.approx(1.0, rel=1e-14)
@@ -176,9 +184,9 @@ def test_column_order_depends_on_the_content_alone(permutation, seed):
     inputs = rng.uniform(-1.0, 1.0, size=(15, 4))
     target = rng.normal(size=(15, 2))
     weight = rng.uniform(0.1, 2.0, size=15)
-    ordered = inputs[:, column_order(inputs, target, weight)]
+    ordered = inputs[:, order_of(inputs, target, weight)]
     shuffled = inputs[:, permutation]
-    np.testing.assert_array_equal(shuffled[:, column_order(shuffled, target, weight)], ordered)
+    np.testing.assert_array_equal(shuffled[:, order_of(shuffled, target, weight)], ordered)
 
 
 def test_column_order_tells_mirrored_columns_by_the_target():
@@ -186,6 +194,18 @@ def test_column_order_tells_mirrored_columns_by_the_target():
     x = np.array([-1.0, -0.5, 0.5, 1.0])
     inputs = np.stack([x, -x], axis=1)
     target, weight = x[:, None] + 2.0, np.ones(4)
-    first = inputs[:, column_order(inputs, target, weight)]
-    second = inputs[:, ::-1][:, column_order(inputs[:, ::-1], target, weight)]
+    first = inputs[:, order_of(inputs, target, weight)]
+    second = inputs[:, ::-1][:, order_of(inputs[:, ::-1], target, weight)]
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_sample_is_everything_or_some_rows(monkeypatch):
+    inputs = np.arange(20.0)[:, None]
+    data = TrainingData.unscaled(inputs, 2.0 * inputs, np.arange(1.0, 21.0))
+    np.testing.assert_array_equal(data.sample().inputs, inputs)
+    monkeypatch.setattr(_data, "SAMPLE_ROWS", 8)
+    some = data.sample()
+    rows = some.inputs[:, 0].astype(int)
+    assert len(np.unique(rows)) == 8
+    np.testing.assert_array_equal(some.target, data.target[rows])
+    np.testing.assert_array_equal(some.weight, data.weight[rows])

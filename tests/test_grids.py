@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid
+from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid, points
 
 from skkan._grids import (
     MARGIN,
@@ -119,10 +119,10 @@ def test_refined_inputs_keep_the_function_where_grids_nest(base):
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 1), base=base)
     # Moves the first grid to its place, from which on doubling nests.
-    refine_inputs(network, inputs, weight, LIMIT, 4, 0.0)
+    refine_inputs(network, points(inputs, weight), LIMIT, 4, 0.0)
     before = network.outputs(inputs)
     for grid_size in (8, 16):
-        refine_inputs(network, inputs, weight, LIMIT, grid_size, 0.0)
+        refine_inputs(network, points(inputs, weight), LIMIT, grid_size, 0.0)
         assert network.layers[0].grid.grid_size == grid_size
         assert_close(network.outputs(inputs), before, 1e-12)
     assert network.layers[1].grid.grid_size == 4
@@ -132,7 +132,7 @@ def test_refined_inputs_lie_where_breakpoints_says():
     rng = np.random.default_rng(4)
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 1))
-    refine_inputs(network, inputs**3, weight, LIMIT, 7, 0.6)
+    refine_inputs(network, points(inputs**3, weight), LIMIT, 7, 0.6)
     np.testing.assert_array_equal(
         network.layers[0].grid.breakpoints, breakpoints(inputs**3, weight, LIMIT, 7, 0.6)
     )
@@ -148,7 +148,7 @@ def test_hidden_nodes_fill_minus_one_to_one_after_following(base, share):
     rng = np.random.default_rng(5)
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 2, 1), base=base)
-    follow_hidden_nodes(network, inputs, weight, 6, share)
+    follow_hidden_nodes(network, points(inputs, weight), 6, share)
     for nodes, layer in zip(hidden_nodes(network, inputs), network.layers[1:], strict=True):
         np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)
         np.testing.assert_allclose(nodes.max(axis=0), 1.0, rtol=1e-12)
@@ -176,7 +176,7 @@ def test_following_keeps_functions_that_every_grid_can_hold(base):
     fit = np.linalg.pinv(last.grid.dense(x).transpose(1, 0, 2)) @ values.transpose(1, 0, 2)
     last.coef[:, : last.grid.n_splines] = fit
     before = network.outputs(inputs)
-    shrink = follow_hidden_nodes(network, inputs, weight, 7, 0.5)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 7, 0.5)
     assert_close(network.outputs(inputs), before, 1e-11)
     np.testing.assert_allclose(shrink[0], 0.5 * np.ptp(nodes, axis=0), rtol=1e-12)
     np.testing.assert_array_equal(shrink[1], np.ones(2))
@@ -189,9 +189,9 @@ def test_following_again_to_a_nested_grid_keeps_the_function(grid_size, base, tr
     rng = np.random.default_rng(7)
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 2, 1), base=base, traits=traits)
-    follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    follow_hidden_nodes(network, points(inputs, weight), 5, 0.0)
     before = network.outputs(inputs)
-    shrink = follow_hidden_nodes(network, inputs, weight, grid_size, 0.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), grid_size, 0.0)
     assert_close(network.outputs(inputs), before, 1e-11)
     for factor in shrink:
         np.testing.assert_allclose(factor, 1.0, rtol=1e-12)
@@ -204,7 +204,7 @@ def test_following_a_constant_node_changes_nothing_and_stays_finite():
     network.layers[0].coef[:, :, 0] = 0.125
     network.layers[1].coef[:] = network.layers[1].grid.greville()[:, :, None]
     before = network.outputs(inputs)
-    shrink = follow_hidden_nodes(network, inputs, weight, 4, 1.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 4, 1.0)
     assert shrink[0][0] == 1.0
     assert_close(network.outputs(inputs), before, 1e-12)
     np.testing.assert_allclose(hidden_nodes(network, inputs)[0][:, 0], 0.0, atol=1e-14)
@@ -216,7 +216,7 @@ def test_an_additive_model_has_nothing_to_follow():
     grid = even_grid(2, 4, 3)
     network = Network([Layer(grid, rng.normal(size=(2, 7, 1)))], draw_network(rng, (2, 1)).scaling)
     before = network.get_parameters()
-    shrink = follow_hidden_nodes(network, inputs, weight, 9, 0.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 9, 0.0)
     np.testing.assert_array_equal(shrink, [[1.0]])
     np.testing.assert_array_equal(network.get_parameters(), before)
     assert network.layers[0].grid is grid
@@ -233,7 +233,7 @@ def test_following_keeps_symbolic_edges_wherever_they_start(traits):
             edge = SymbolicEdge(FUNCTIONS[names[number % 3]], 0.3 * rng.normal(size=4))
             network = network.with_symbol(depth, i, j, edge)
     before = network.outputs(inputs)
-    follow_hidden_nodes(network, inputs, weight, 7, 0.5)
+    follow_hidden_nodes(network, points(inputs, weight), 7, 0.5)
     assert_close(network.outputs(inputs), before, 1e-10)
 
 
@@ -244,7 +244,7 @@ def test_grids_go_where_product_nodes_are(quantile_share):
     network = draw_network(rng, (2, 2, 1), traits=["products"], even=True)
     network.layers[0].add_constants(np.array([0.0, 20.0, 30.0]))
     before = network.layers[0].outputs(inputs)
-    shrink = follow_hidden_nodes(network, inputs, weight, 6, quantile_share)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 6, quantile_share)
     after = network.layers[0].outputs(inputs)
     assert_close(after[:, 1], 2.0 * before[:, 1] / np.ptp(before[:, 1]), 1e-12)
     np.testing.assert_allclose(shrink[0][1] * shrink[0][2], 0.5 * np.ptp(before[:, 1]), rtol=1e-12)
@@ -285,7 +285,7 @@ def test_nested_grids_of_the_inputs_are_cut_wherever_the_data_are(quantile_share
     network = draw_network(rng, (2, 3, 1), base=base)
     layer = network.layers[0]
     coarse, before = layer.grid.breakpoints, layer.edge_values(inputs)
-    refine_inputs(network, inputs, weight, LIMIT, 12, quantile_share)
+    refine_inputs(network, points(inputs, weight), LIMIT, 12, quantile_share)
     assert_close(layer.edge_values(inputs), before, 1e-12)
     np.testing.assert_array_equal(layer.grid.breakpoints, subdivided(coarse, 12))
     np.testing.assert_allclose(layer.grid.breakpoints[:, ::3], coarse, rtol=0.0, atol=1e-15)
@@ -294,7 +294,7 @@ def test_nested_grids_of_the_inputs_are_cut_wherever_the_data_are(quantile_share
 def followed_network(rng, inputs, weight, grid_size=5, stretch=0.0):
     """Return a network whose hidden grids have been laid over its nodes."""
     network = draw_network(rng, (2, 3, 2), base="silu")
-    follow_hidden_nodes(network, inputs, weight, grid_size, 0.0, stretch, fresh=True)
+    follow_hidden_nodes(network, points(inputs, weight), grid_size, 0.0, stretch, fresh=True)
     return network
 
 
@@ -310,7 +310,7 @@ def test_a_grid_that_its_data_fill_stays():
     inputs, weight = draw_samples(rng)
     network = shrunk(followed_network(rng, inputs, weight), 0.93)
     before, ends = network.outputs(inputs), network.layers[1].grid.breakpoints
-    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 5, 0.0)
     np.testing.assert_array_equal(shrink[0], np.ones(3))
     np.testing.assert_array_equal(network.layers[1].grid.breakpoints, ends)
     assert_close(network.outputs(inputs), before, 1e-13)
@@ -321,7 +321,7 @@ def test_a_grid_that_its_data_do_not_fit_moves(factor):
     rng = np.random.default_rng(15)
     inputs, weight = draw_samples(rng)
     network = shrunk(followed_network(rng, inputs, weight), factor)
-    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 5, 0.0)
     np.testing.assert_allclose(shrink[0], factor, rtol=1e-12)
     np.testing.assert_allclose(hidden_nodes(network, inputs)[0].max(axis=0), 1.0, rtol=1e-12)
 
@@ -330,7 +330,7 @@ def test_grids_stay_or_move_node_by_node():
     rng = np.random.default_rng(16)
     inputs, weight = draw_samples(rng)
     network = shrunk(followed_network(rng, inputs, weight), np.array([0.95, 0.5, 0.95]))
-    shrink = follow_hidden_nodes(network, inputs, weight, 10, 0.0)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 10, 0.0)
     np.testing.assert_allclose(shrink[0], [1.0, 0.5, 1.0], rtol=1e-12)
     assert shrink[0][0] == shrink[0][2] == 1.0
 
@@ -342,7 +342,7 @@ def test_grids_that_stay_nest_when_they_are_cut():
     before = network.outputs(inputs)
     for grid_size in (10, 20):
         coarse = network.layers[1].grid.breakpoints
-        follow_hidden_nodes(network, inputs, weight, grid_size, 0.0)
+        follow_hidden_nodes(network, points(inputs, weight), grid_size, 0.0)
         assert network.layers[1].grid.grid_size == grid_size
         np.testing.assert_allclose(
             network.layers[1].grid.breakpoints[:, ::2], coarse, rtol=0.0, atol=1e-15
@@ -354,7 +354,7 @@ def test_fresh_grids_do_not_stay():
     rng = np.random.default_rng(18)
     inputs, weight = draw_samples(rng)
     network = shrunk(followed_network(rng, inputs, weight), 0.93)
-    shrink = follow_hidden_nodes(network, inputs, weight, 5, 0.0, fresh=True)
+    shrink = follow_hidden_nodes(network, points(inputs, weight), 5, 0.0, fresh=True)
     np.testing.assert_allclose(shrink[0], 0.93, rtol=1e-12)
     nodes = hidden_nodes(network, inputs)[0]
     np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)

@@ -6,7 +6,7 @@ from networks import TRAITS, assert_close, draw_network, extrapolated_difference
 
 from skkan import _network
 from skkan._base_functions import BASE_FUNCTIONS
-from skkan._data import Scaling
+from skkan._scaling import Scaling
 
 SHAPES = [(2, 1), (3, 2), (2, 3, 1), (2, 3, 2), (1, 2, 3, 2), (2, 2, 2, 2, 1)]
 # Every set of traits with every depth, and with both of these every base function.

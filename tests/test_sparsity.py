@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from networks import TRAITS, assert_close, central_differences, draw_network, draw_objective
+from networks import TRAITS, assert_close, central_differences, draw_network, draw_objective, points
 
 from skkan._objective import Objective
 from skkan._sparsity import Sparsity
@@ -14,12 +14,12 @@ def drawn(seed=0, shape=(2, 3, 2), traits=(), strength=0.7):
     network = draw_network(rng, shape, base="tanh", traits=traits)
     inputs = rng.uniform(-1.0, 1.0, size=(60, shape[0]))
     weight = np.full(60, 1.0 / 60)
-    return network, inputs, Sparsity.of(network, inputs, weight, strength)
+    return network, inputs, Sparsity.of(network, points(inputs, weight).rows(), strength)
 
 
 def with_sparsity(objective, strength):
     data = objective.data
-    sparsity = Sparsity.of(objective.network, data.inputs, data.weight, strength)
+    sparsity = Sparsity.of(objective.network, objective.rows, strength)
     return Objective(objective.network, data, objective.loss, objective.penalty, sparsity=sparsity)
 
 
@@ -28,7 +28,7 @@ def test_the_value_is_that_of_the_paper(traits):
     network, inputs, sparsity = drawn(traits=traits)
     sparsity.epsilon = 0.0
     expected = 0.0
-    for own in network_activity(network, inputs, np.full(60, 1.0 / 60)):
+    for own in network_activity(network, points(inputs, np.full(60, 1.0 / 60))):
         share = own.magnitudes / own.magnitudes.sum()
         expected += 0.7 * (own.magnitudes.sum() - (share * np.log(share)).sum())
     value = sparsity.value_and_gradient(network, network.get_parameters())[0]
@@ -82,7 +82,9 @@ def test_inactive_edges_and_constant_features_are_no_trouble():
     network, inputs, _ = drawn()
     masks = [np.zeros((2, 3), dtype=bool), np.ones((3, 2), dtype=bool)]
     network = network.masked(masks)
-    sparsity = Sparsity.of(network, np.zeros_like(inputs), np.full(60, 1.0 / 60), 1.0)
+    sparsity = Sparsity.of(
+        network, points(np.zeros_like(inputs), np.full(60, 1.0 / 60)).rows(), 1.0
+    )
     parameters = network.get_parameters()
     value, gradient = sparsity.value_and_gradient(network, parameters)
     assert np.isfinite(value)
@@ -140,7 +142,7 @@ def test_it_makes_edges_vanish():
         found = minimize_lm(objective, parameters, 200, 1e-9)
         network = objective.network.copy()
         network.set_parameters(found.parameters)
-        magnitudes = network_activity(network, data.inputs, data.weight)[0].magnitudes[:, 0]
+        magnitudes = network_activity(network, points(data.inputs, data.weight))[0].magnitudes[:, 0]
         shares.append(magnitudes[1:] / magnitudes[0])
     assert shares[0].max() > 0.05
     assert shares[1].max() < 1e-2

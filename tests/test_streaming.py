@@ -14,7 +14,7 @@ from networks import (
     symmetric,
 )
 
-from skkan._data import Scaling
+from skkan._data import TrainingData, scaling_of
 from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._streaming import (
@@ -194,7 +194,7 @@ def test_samples_that_were_not_kept_are_recalled_from_their_inputs():
 def test_what_varies_for_the_first_time_gets_a_unit():
     X = np.array([[1.0, 2.0], [1.0, 4.0]])
     target = np.array([[3.0, 0.0], [3.0, 1.0]])
-    scaling = Scaling.of(X, target, np.ones(2), standardise=True)
+    scaling = scaling_of(TrainingData.unscaled(X, target, np.ones(2)), standardise=True)
     new = completed(scaling, np.array([[5.0, 3.0], [0.0, 9.0]]), np.array([[4.0, 0.0], [3.0, 9.0]]))
     np.testing.assert_array_equal(new.input_scale, [4.0, scaling.input_scale[1]])
     np.testing.assert_array_equal(new.input_shift, scaling.input_shift)

@@ -14,17 +14,16 @@ References
 Z. Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv:2408.10205, section 4.1.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._layer import Layer
+from skkan._blocks import Block, Samples
 from skkan._network import Network
 from skkan._typing import FloatArray
 
-BLOCK_BYTES = 2**24
 # A node whose edges cancel to less than this share of their magnitudes is constant but for
 # rounding, and says nothing about them.
 CANCELLED = 1e-10
@@ -57,77 +56,109 @@ class LayerActivity:
     shares: FloatArray
     owner: NDArray[np.intp]
 
+    def with_inputs(self, order: NDArray[np.intp]) -> "LayerActivity":
+        """Return the activity of the layer whose input ``i`` is input ``order[i]`` of this one."""
+        return replace(self, means=self.means[order], magnitudes=self.magnitudes[order])
 
-def network_activity(
-    network: Network, inputs: FloatArray, weight: FloatArray
-) -> list[LayerActivity]:
-    """Return the activity of every layer, from one forward pass.
+
+@dataclass(frozen=True)
+class EdgeMoments:
+    """Function of a block: moments of what edges, subnodes and product nodes do.
+
+    Without means it returns for every layer the means of the edges and subnodes, and of the nodes
+    if some are products. With them it returns the variances about these, and before the last that
+    of every subnode's deviation times the other factors of its node.
 
     Parameters
     ----------
     network : Network
         Fitted network.
-    inputs : ndarray of shape (n_samples, n_inputs)
-        Scaled inputs.
-    weight : ndarray of shape (n_samples,)
-        Positive weights that sum to 1.
+    origins : sequence of ndarray of shape (n_in, n_subnodes)
+        Values of the edges of every layer at some sample. All is measured from there, so that what
+        does not vary has no variance at all.
+    means : sequence of ndarray, optional
+        What the function returns without.
     """
-    result = []
-    nodes = inputs
+
+    network: Network
+    origins: Sequence[FloatArray]
+    means: Sequence[FloatArray] | None = None
+
+    @property
+    def row_bytes(self) -> int:
+        """Memory for a sample: edges and features of the largest layer."""
+        layers = self.network.layers
+        return max(8 * one.n_in * (2 * one.n_subnodes + 2 * one.n_features) for one in layers)
+
+    def __call__(self, block: Block) -> tuple[FloatArray, ...]:
+        """Return the part of a block."""
+        nodes, weight = block.inputs, block.weight
+        found: list[FloatArray] = []
+        means = iter(self.means or ())
+        for layer, origin in zip(self.network.layers, self.origins, strict=True):
+            edges = layer.edge_values(nodes) - origin
+            subnodes = edges.sum(axis=1)
+            offset = origin.sum(axis=0)
+            nodes = absolute = subnodes + offset
+            products = layer.products
+            moved = [edges, subnodes]
+            if products is not None:
+                nodes = products.values(absolute)
+                moved.append(nodes - products.values(offset[None]))
+            if self.means is None:
+                found += [np.tensordot(weight, values, 1) for values in moved]
+                continue
+            for values in moved:
+                np.subtract(values, next(means), out=values)
+            if products is not None:
+                moved.insert(2, products.partials(absolute) * subnodes)
+            found += [np.tensordot(weight, values**2, 1) for values in moved]
+        return tuple(found)
+
+
+def network_activity(
+    network: Network, data: Samples, n_jobs: int | None = None
+) -> list[LayerActivity]:
+    """Return the activity of every layer.
+
+    Parameters
+    ----------
+    network : Network
+        Fitted network.
+    data : Samples
+        Scaled samples.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    origins: list[FloatArray] = []
+    nodes = data.sample().inputs[:1]
     for layer in network.layers:
-        activity, nodes = _layer_activity(layer, nodes, weight)
-        result.append(activity)
+        edges = layer.edge_values(nodes)
+        nodes = edges.sum(axis=1)
+        nodes = nodes if layer.products is None else layer.products.values(nodes)
+        origins.append(edges[0])
+    rows, function = data.rows(n_jobs=n_jobs), EdgeMoments(network, origins)
+    means = rows.sums(function, function.row_bytes)
+    variances = rows.sums(EdgeMoments(network, origins, means), function.row_bytes)
+    mean, variance = iter(means), iter(variances)
+    result: list[LayerActivity] = []
+    for layer, origin in zip(network.layers, origins, strict=True):
+        edge_means = origin + next(mean)
+        next(mean)
+        magnitudes, spreads = np.sqrt(next(variance)), np.sqrt(next(variance))
+        magnitudes[magnitudes <= ROUNDING * np.abs(edge_means)] = 0.0
+        together = np.sqrt((magnitudes**2).sum(axis=0))
+        spreads[(spreads <= CANCELLED * together) | (together == 0.0)] = 0.0
+        shares = np.where(spreads > 0.0, 1.0, 0.0)
+        owner = np.arange(layer.n_subnodes)
+        if layer.products is not None:
+            next(mean)
+            owner = layer.products.owner
+            alone, whole = np.sqrt(next(variance)), np.sqrt(next(variance))[owner]
+            factors = np.asarray(layer.arities)[owner] > 1
+            shares = np.where(factors, shares * _ratio(alone, whole), shares)
+        result.append(LayerActivity(edge_means, magnitudes, spreads, shares, owner))
     return result
-
-
-def _layer_activity(
-    layer: Layer, nodes: FloatArray, weight: FloatArray
-) -> tuple[LayerActivity, FloatArray]:
-    """Return the activity of one layer, and its output nodes."""
-    subnodes: FloatArray = np.empty((len(nodes), layer.n_subnodes))
-    # Differences from some sample, so that an edge or a node without variation has none at all.
-    origin = layer.edge_values(nodes[:1])
-    first = np.zeros(origin.shape[1:])
-    second = np.zeros(origin.shape[1:])
-    for part in _blocks(len(nodes), 8 * layer.n_in * (layer.n_subnodes + 2 * layer.n_features)):
-        moved = layer.edge_values(nodes[part]) - origin
-        share = weight[part]
-        total = share.sum()
-        subnodes[part] = moved.sum(axis=1)
-        mean = np.einsum("n,nij->ij", share, moved) / total
-        moved -= mean
-        # The update of mean and sum of squares by one block, which never cancels.
-        before = float(weight[: part.start].sum())
-        gap = mean - first
-        second += np.einsum("n,nij,nij->ij", share, moved, moved)
-        second += gap**2 * before * total / (before + total)
-        first += gap * total / (before + total)
-    offset = origin[0].sum(axis=0)
-    means = origin[0] + first
-    magnitudes = np.sqrt(second)
-    magnitudes[magnitudes <= ROUNDING * np.abs(means)] = 0.0
-    deviations = subnodes - weight @ subnodes
-    spreads = np.sqrt(weight @ deviations**2)
-    together = np.sqrt((magnitudes**2).sum(axis=0))
-    spreads[(spreads <= CANCELLED * together) | (together == 0.0)] = 0.0
-    shares = np.where(spreads > 0.0, 1.0, 0.0)
-    subnodes += offset
-    owner = np.arange(layer.n_subnodes)
-    outputs: FloatArray = subnodes
-    if layer.products is not None:
-        owner, outputs = layer.products.owner, layer.products.values(subnodes)
-        own = outputs - outputs[0]
-        own -= weight @ own
-        whole = np.sqrt(weight @ own**2)[owner]
-        alone = np.sqrt(weight @ (layer.products.partials(subnodes) * deviations) ** 2)
-        factors = np.asarray(layer.arities)[owner] > 1
-        shares = np.where(factors, shares * _ratio(alone, whole), shares)
-    return LayerActivity(means, magnitudes, spreads, shares, owner), outputs
-
-
-def _blocks(n_samples: int, bytes_per_row: int) -> Iterator[slice]:
-    rows = max(1, BLOCK_BYTES // bytes_per_row)
-    return (slice(start, start + rows) for start in range(0, n_samples, rows))
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

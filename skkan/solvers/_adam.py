@@ -13,11 +13,10 @@ D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skkan._blocks import Samples
 from skkan._objective import Objective
 from skkan._typing import FloatArray
 from skkan.solvers._result import SolverResult
@@ -57,16 +56,14 @@ def minimize_adam(
         First size of a step.
     """
     rng = np.random.default_rng(0)
-    n_samples = len(objective.data.inputs)
     first, second = np.zeros_like(parameters), np.zeros_like(parameters)
     step, count, since_best = learning_rate, 0, 0
     best = parameters, np.inf
     history: list[float] = []
     stopped = False
     while len(history) < max_iter and step > LAST_STEP * learning_rate and not stopped:
-        order = rng.permutation(n_samples)
-        for start in range(0, n_samples, batch_size):
-            batch = _batch(objective, order[start : start + batch_size])
+        for samples in objective.data.batches(batch_size, rng):
+            batch = _batch(objective, samples)
             with np.errstate(over="ignore", invalid="ignore"):
                 gradient = batch.value_and_gradient(parameters)[1]
             if not np.all(np.isfinite(gradient)):
@@ -94,11 +91,8 @@ def minimize_adam(
     return SolverResult(best[0], best[1], len(history), converged, history)
 
 
-def _batch(objective: Objective, rows: NDArray[np.intp]) -> Objective:
+def _batch(objective: Objective, samples: Samples) -> Objective:
     """Return the objective on some of the samples, which stand for all."""
-    data = objective.data
-    weight = data.weight[rows] * (len(data.weight) / len(rows))
-    part = replace(data, inputs=data.inputs[rows], target=data.target[rows], weight=weight)
     return Objective(
-        objective.network, part, objective.loss, objective.penalty, sparsity=objective.sparsity
+        objective.network, samples, objective.loss, objective.penalty, sparsity=objective.sparsity
     )

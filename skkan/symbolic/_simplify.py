@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._data import Scaling, TrainingData
+from skkan._data import TrainingData
 from skkan._losses import Loss
 from skkan._network import Network
+from skkan._scaling import Scaling
 from skkan._symbolic_edge import SymbolicEdge
 from skkan._typing import FloatArray
 from skkan.symbolic._export import to_sympy

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from networks import TRAITS, assert_close, draw_network, draw_penalty
+from networks import TRAITS, assert_close, draw_network, draw_penalty, points
 
 from skkan.inspection._pruning import pruned
 from skkan.inspection._scores import network_activity
@@ -12,7 +12,7 @@ def drawn(seed, shape, traits=()):
     rng = np.random.default_rng(seed)
     network = draw_network(rng, shape, traits=traits)
     inputs = rng.uniform(-1.0, 1.0, size=(100, shape[0]))
-    activities = network_activity(network, inputs, np.full(100, 0.01))
+    activities = network_activity(network, points(inputs, np.full(100, 0.01)))
     return network, draw_penalty(rng, network), activities, inputs
 
 
@@ -42,7 +42,7 @@ def test_constant_edges_go_without_a_change(shape, traits):
             layer.set_edges(layer.active, symbols)
             constants = rng.normal(size=mask.shape)
             layer.coef = layer.restricted(np.where(mask[:, None], layer.coef, constants[:, None]))
-        activities = network_activity(network, inputs, np.full(100, 0.01))
+        activities = network_activity(network, points(inputs, np.full(100, 0.01)))
         result = pruned(network, penalty, activities, masks)
         if result is not None:
             assert_close(result.network.outputs(inputs), network.outputs(inputs), 1e-9)

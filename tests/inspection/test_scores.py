@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from networks import TRAITS, assert_close, draw_network
+from networks import TRAITS, assert_close, draw_network, points
 
+from skkan import _blocks
 from skkan._product_nodes import ProductNodes
-from skkan.inspection import _scores
 from skkan.inspection._scores import importances, network_activity, propagated
 
 
@@ -20,12 +20,12 @@ def weighted_std(values, weight):
 @pytest.mark.parametrize("traits", [(), TRAITS])
 @pytest.mark.parametrize("block_bytes", [1, 2**12, 2**24])
 def test_activity_is_that_of_the_edges(traits, block_bytes, monkeypatch):
-    monkeypatch.setattr(_scores, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(_blocks, "BLOCK_BYTES", block_bytes)
     network = draw_network(np.random.default_rng(0), (3, 4, 3, 2), base="silu", traits=traits)
     inputs, weight = samples(1, 3)
     nodes = inputs
     for layer, activity in zip(
-        network.layers, network_activity(network, inputs, weight), strict=True
+        network.layers, network_activity(network, points(inputs, weight)), strict=True
     ):
         values = layer.edge_values(nodes)
         flat = values.reshape(len(values), -1)
@@ -38,14 +38,14 @@ def test_activity_is_that_of_the_edges(traits, block_bytes, monkeypatch):
 
 def test_one_edge_per_node_hands_the_whole_score_back():
     network = draw_network(np.random.default_rng(0), (1, 1, 1))
-    edges, nodes = propagated(network_activity(network, *samples(0, 1)))
+    edges, nodes = propagated(network_activity(network, points(*samples(0, 1))))
     assert_close(np.concatenate([edges[0].ravel(), edges[1].ravel(), *nodes]), np.ones(5), 1e-12)
 
 
 def test_scores_follow_the_recursion_of_the_paper():
     network = draw_network(np.random.default_rng(2), (3, 4, 2))
     inputs, weight = samples(3, 3)
-    activities = network_activity(network, inputs, weight)
+    activities = network_activity(network, points(inputs, weight))
     edges, nodes = propagated(activities)
     score = np.ones(2)
     for depth in (1, 0):
@@ -74,7 +74,7 @@ def product_network(constant):
 
 def test_a_constant_factor_has_no_score():
     network = product_network(constant=True)
-    edges, nodes = propagated(network_activity(network, *samples(5, 2)))
+    edges, nodes = propagated(network_activity(network, points(*samples(5, 2))))
     assert nodes[0][1] == 0.0
     assert nodes[0][0] == pytest.approx(nodes[1][0])
     assert edges[0][0, 0] == pytest.approx(nodes[1][0])
@@ -86,9 +86,9 @@ def test_factors_without_mean_that_are_independent_get_the_whole_score():
     inputs = rng.uniform(-1.0, 1.0, size=(100_000, 2))
     weight = np.full(100_000, 1e-5)
     for _ in range(2):
-        means = network_activity(network, inputs, weight)[0].means
+        means = network_activity(network, points(inputs, weight))[0].means
         network.layers[0].add_constants(-means.diagonal())
-    scores = propagated(network_activity(network, inputs, weight))[1]
+    scores = propagated(network_activity(network, points(inputs, weight)))[1]
     assert scores[0] == pytest.approx([scores[1][0]] * 2, rel=0.02)
 
 
@@ -99,7 +99,7 @@ def test_constant_inputs_and_masked_edges_score_nothing():
     masks[1][2] = False
     inputs, weight = samples(8, 3)
     inputs[:, 2] = 0.1
-    edges, nodes = propagated(network_activity(network.masked(masks), inputs, weight))
+    edges, nodes = propagated(network_activity(network.masked(masks), points(inputs, weight)))
     assert nodes[0][0] > 0.0
     assert nodes[0][1] == nodes[0][2] == nodes[1][2] == 0.0
     assert not edges[0][:, 2].any()
@@ -108,7 +108,7 @@ def test_constant_inputs_and_masked_edges_score_nothing():
 def test_a_constant_output_is_no_division_by_zero():
     network = draw_network(np.random.default_rng(9), (2, 3, 2))
     network.layers[-1].coef[:] = 0.5
-    edges, nodes = propagated(network_activity(network, *samples(10, 2)))
+    edges, nodes = propagated(network_activity(network, points(*samples(10, 2))))
     assert not any(scores.any() for scores in edges + nodes)
     np.testing.assert_array_equal(importances(nodes[0]), [0.0, 0.0])
 
@@ -118,7 +118,7 @@ def test_a_node_whose_edges_cancel_says_nothing():
     first = network.layers[0]
     first.coef[1] = -first.coef[0]
     inputs, weight = samples(12, 1)
-    nodes = propagated(network_activity(network, inputs[:, [0, 0]], weight))[1]
+    nodes = propagated(network_activity(network, points(inputs[:, [0, 0]], weight)))[1]
     assert not nodes[0].any()
     assert np.isfinite(np.concatenate(nodes)).all()
 

@@ -18,10 +18,11 @@ def test_additive_models_come_close_to_the_linear_solution(loss):
 @pytest.mark.parametrize("loss", ["squared", "multinomial"])
 def test_gradients_of_mini_batches_average_to_the_gradient(loss):
     objective, parameters = draw_objective(np.random.default_rng(0), loss, (2,), n_samples=40)
-    parts = np.split(np.random.default_rng(1).permutation(40), 8)
+    parts = objective.data.batches(5, np.random.default_rng(1))
     values, gradients = zip(
-        *(_batch(objective, rows).value_and_gradient(parameters) for rows in parts), strict=True
+        *(_batch(objective, part).value_and_gradient(parameters) for part in parts), strict=True
     )
+    assert len(values) == 8
     value, gradient = objective.value_and_gradient(parameters)
     assert np.mean(values) == pytest.approx(value, rel=1e-12)
     assert_close(np.mean(gradients, axis=0), gradient, 1e-12)

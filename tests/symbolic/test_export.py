@@ -10,7 +10,7 @@ import sympy
 from networks import draw_network
 
 from skkan import KANClassifier, KANRegressor
-from skkan._data import Scaling
+from skkan._scaling import Scaling
 from skkan._symbolic_edge import SymbolicEdge
 from skkan.symbolic import _export
 from skkan.symbolic._code import to_code

@@ -1,0 +1,41 @@
+"""Affine maps between the units of the data and those in which networks are trained."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skkan._typing import FloatArray
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Affine maps between the user's units and the network's.
+
+    Attributes
+    ----------
+    input_shift, input_scale : ndarray of shape (n_inputs,)
+        ``(X - input_shift) / input_scale`` is in [-1, 1]. The scale of a constant column is
+        infinite: what has never been seen to vary has no effect.
+    output_shift, output_scale : ndarray of shape (n_outputs,)
+        ``(y - output_shift) / output_scale`` is the target; the scale of a constant one is zero.
+    """
+
+    input_shift: FloatArray
+    input_scale: FloatArray
+    output_shift: FloatArray
+    output_scale: FloatArray
+
+    def inputs(self, X: FloatArray) -> FloatArray:
+        """Return scaled inputs, without overflow for any finite `X` of the training range."""
+        # Halves, because the difference of two large numbers may not be representable.
+        return (0.5 * X - 0.5 * self.input_shift) / (0.5 * self.input_scale)
+
+    def targets(self, target: FloatArray) -> FloatArray:
+        """Return standardised targets; zero where the scale is."""
+        scale = np.where(self.output_scale > 0.0, self.output_scale, np.inf)
+        return (target - self.output_shift) / scale
+
+    def given_inputs(self, inputs: FloatArray) -> FloatArray:
+        """Return what :meth:`inputs` has been given, but for rounding."""
+        scale = np.where(np.isfinite(self.input_scale), self.input_scale, 0.0)
+        return self.input_shift + scale * inputs
