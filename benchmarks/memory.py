@@ -38,7 +38,7 @@ def samples(start: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 def write(folder: Path, n_samples: int, dtype: str) -> None:
     """Write samples into two files, block by block."""
-    with open(folder / "X", "wb") as inputs, open(folder / "y", "wb") as targets:
+    with (folder / "X").open("wb") as inputs, (folder / "y").open("wb") as targets:
         for start in range(0, n_samples, BLOCK):
             X, y = samples(start, min(BLOCK, n_samples - start))
             X.astype(dtype).tofile(inputs)

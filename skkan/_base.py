@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._blocks import MAX_CACHE_BYTES
 from skkan._grids import refined
+from skkan._hidden_layers import Arities, is_integer, parsed, written_shape
 from skkan._large_data import Encoding, LargeData, Lots, is_large
 from skkan._losses import Loss
 from skkan._network import Network
@@ -156,21 +157,14 @@ class BaseKAN(
             self.__dict__.update(before)
             raise
 
-    def _layer_sizes(self, n_outputs: int) -> tuple[int, ...]:
+    def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
-            return (max(DEFAULT_WIDTH, n_outputs),)
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
-        for size in sizes:
-            if not _is_positive_integer(size):
-                raise ValueError(
-                    "hidden_layer_sizes must hold positive integers, one per hidden layer, got "
-                    f"{self.hidden_layer_sizes!r}. Use () for the additive model."
-                )
-        return tuple(int(size) for size in sizes)
+            return ((1,) * max(DEFAULT_WIDTH, n_outputs),)
+        return parsed(self.hidden_layer_sizes)
 
     def _grid_sizes(self) -> tuple[int, ...]:
         sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
-        whole = all(_is_positive_integer(size) for size in sizes)
+        whole = all(is_integer(size) for size in sizes)
         if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
             raise ValueError(
                 "grid_size must be a positive integer or an increasing sequence of them, got "
@@ -183,20 +177,22 @@ class BaseKAN(
     ) -> Settings:
         """Return how to train; a network to be kept takes precedence over the parameters."""
         if network is None:
-            shape = (n_inputs, *self._layer_sizes(n_outputs), n_outputs)
+            arities = self._arities(n_outputs)
+            shape = (n_inputs, *map(len, arities), n_outputs)
             grid_sizes, degree, base = self._grid_sizes(), self.degree, self.base_function
         else:
             first = network.layers[0]
-            shape, grid_sizes = network.shape, (network.grid_size,)
+            arities, shape, grid_sizes = network.arities, network.shape, (network.grid_size,)
             degree, base = first.grid.degree, first.base_name
         solver = self.solver
         if solver == "auto":
             n_features = grid_sizes[-1] + degree + (base != "zero")
-            solver = choose_solver(shape, n_features, n_samples)
+            solver = choose_solver(shape, n_features, n_samples, arities)
         shares = {"uniform": 0.0, "quantile": 1.0}
         share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
         return Settings(
             shape=shape,
+            arities=arities,
             grid_sizes=grid_sizes,
             degree=degree,
             base_function=base,
@@ -377,7 +373,7 @@ class BaseKAN(
                 f"The {self.solver_} solver did not converge within max_iter={self.max_iter} "
                 "iterations. Increase max_iter, or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
     def _warm_start(
@@ -387,15 +383,17 @@ class BaseKAN(
         if not (self.warm_start or go_on) or not hasattr(self, "network_"):
             return None
         network = self.network_
+        before = written_shape(network.shape, network.arities)
+        wanted = written_shape(settings.shape, settings.arities)
         same = (
-            network.shape == settings.shape
+            before == wanted
             and network.layers[0].grid.degree == settings.degree
             and network.layers[0].base_name == settings.base_function
         )
         if not same:
             raise ValueError(
-                f"warm_start=True goes on from a network of shape {network.shape}, but the "
-                f"parameters and the data now ask for {settings.shape} or for other edge "
+                f"warm_start=True goes on from a network of shape {before}, but the "
+                f"parameters and the data now ask for {wanted} or for other edge "
                 "functions. Set warm_start=False to start anew, or call refit to keep the network."
             )
         # On other data, or with other weights, the old penalty says nothing any more.
@@ -465,7 +463,7 @@ class BaseKAN(
         """
         check_is_fitted(self)
         present = self.network_.grid_size
-        if not _is_positive_integer(grid_size) or grid_size <= present:
+        if not is_integer(grid_size) or grid_size <= present:
             raise ValueError(
                 f"grid_size must be an integer larger than the present {present}, "
                 f"got {grid_size!r}."
@@ -478,9 +476,3 @@ class BaseKAN(
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
-
-
-def _is_positive_integer(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, Integral) and int(value) >= 1

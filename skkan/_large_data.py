@@ -27,9 +27,8 @@ Encoding = Callable[[NDArray[Any], FloatArray], tuple[FloatArray, FloatArray]]
 
 def is_stored(X: Any) -> bool:
     """Say whether `X` is an array of real numbers with two axes that can be read by slices."""
-    if not isinstance(X, np.ndarray) and not all(
-        hasattr(X, name) for name in ("shape", "dtype", "__getitem__")
-    ):
+    named = all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
+    if not named or hasattr(X, "__dask_graph__"):
         return False
     try:
         kind = np.dtype(X.dtype).kind

@@ -111,6 +111,12 @@ class ValidationMixin:
         finite = np.isfinite(out)
         if not finite.all():
             row = int(finite.all(axis=1).argmin())
+            if any(layer.symbols for layer in self.network_.layers):
+                raise ValueError(
+                    f"the prediction for sample {first + row} of X is not finite: it lies outside "
+                    "the domain of a symbolic edge, or makes one overflow. Remove or clip the "
+                    "sample, or make the edge a spline with unfix_symbolic."
+                )
             raise ValueError(
                 f"X lies so far beyond the training data in sample {first + row} (largest "
                 f"magnitude {np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove "

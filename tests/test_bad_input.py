@@ -43,13 +43,15 @@ UNUSABLE_X = {
 }
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [
-        *(0, -2, 1.5, "wide", (0,), (3, -1), (2.5,), (True,), ("a",), (None,), ((),), ((2, 3),)),
+        *(0, -2, 1.5, "wide", (0,), (3, -1), (2.5,), (True,), ("a",), (None,), ((),)),
+        *(((0, 0),), ((2,),), ((2, 1, 1),), ((-1, 2),), ((True, 1),), ((2, 1.5),), ((2, (1,)),)),
+        *(((0, ()),), ((2, "ab"),), (2, (2, (2.5,))), (((1, 1), (1, 1)),)),
     ],
     "grid_size": [0, -3, 2.5, "many", (), (0, 5), (3, -5), (5, 3), (3, 3), (3, 4.5), ((3, 4),)],
     "degree": [0, -1, 2.5, "cubic"],
     "base_function": ["cosine", None, 1],
     "knots": ["random", -0.1, 1.5, None],
-    "solver": ["adam", None],
+    "solver": ["sgd", None],
     "alpha": [-1e-9, "large", None, np.nan, np.inf],
     "sparsity": [-1e-3, "auto", None, np.nan, np.inf],
     "n_restarts": [0, 1.5],

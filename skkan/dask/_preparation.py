@@ -1,0 +1,207 @@
+"""From blocks of samples in the user's units to what training starts from.
+
+In memory, rows are sorted and equal ones merged. As long as all samples together are small, one
+worker does just that and hands groups of them to the others; so a fit is the one in memory, bit by
+bit. Larger data stay where they are: but for rows at the borders of groups, nothing moves.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+import numpy as np
+from dask.delayed import Delayed, delayed
+from numpy.typing import NDArray
+
+from skkan._blocks import Samples, rows_of_a_group
+from skkan._data import TrainingData, column_order, scaling_of
+from skkan._preparation import Prepared, prepared
+from skkan._scaling import Scaling
+from skkan._typing import FloatArray
+from skkan.dask._samples import DaskSamples, worker_addresses
+
+SORTED_BYTES = 2**25
+
+Part = tuple[FloatArray, FloatArray, FloatArray]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Samples in the user's units, as they come.
+
+    Attributes
+    ----------
+    blocks : sequence of Delayed
+        Inputs, shape (n_samples, n_inputs), targets, shape (n_samples, n_outputs), and positive
+        weights, kept by the workers.
+    lengths : ndarray of int of shape (n_blocks,)
+        Number of samples of every block.
+    n_inputs, n_outputs : int
+        Numbers of inputs and targets.
+    """
+
+    blocks: Sequence[Delayed]
+    lengths: NDArray[np.intp]
+    n_inputs: int
+    n_outputs: int
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return int(self.lengths.sum())
+
+    def chosen(self, rows: NDArray[np.intp]) -> "Parts":
+        """Return some of the samples, in their old order."""
+        rows = np.sort(rows)
+        starts = np.concatenate([[0], np.cumsum(self.lengths)])
+        own = [rows[slice(*np.searchsorted(rows, ends))] - ends[0] for ends in _pairs(starts)]
+        blocks = dask.persist(*map(delayed(_taken), self.blocks, own))
+        return replace(self, blocks=blocks, lengths=np.array([len(part) for part in own]))
+
+    def in_groups(self, size: int) -> Iterator[list[tuple[Delayed, slice]]]:
+        """Yield for every `size` samples in a row where they are."""
+        starts = np.concatenate([[0], np.cumsum(self.lengths)])
+        for first in range(0, self.n_samples, size):
+            end = min(first + size, self.n_samples)
+            group = []
+            for block, (low, high) in zip(self.blocks, _pairs(starts), strict=True):
+                own = slice(max(first - low, 0), min(end, high) - low)
+                if own.start < own.stop:
+                    group.append((block, own))
+            yield group
+
+
+def _pairs(starts: NDArray[np.intp]) -> list[tuple[int, int]]:
+    return list(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True))
+
+
+def prepared_parts(
+    parts: Parts,
+    standardise: bool,
+    rows: NDArray[np.intp] | None = None,
+    held_out: NDArray[np.intp] | None = None,
+) -> Prepared:
+    """Scale samples, and bring them and their columns into an order of their own.
+
+    Parameters
+    ----------
+    parts : Parts
+        Samples.
+    standardise : bool
+        Whether to scale the targets.
+    rows : ndarray of int, optional
+        Samples to train on, by default all.
+    held_out : ndarray of int, optional
+        Samples of the validation set, if there is to be one.
+    """
+    if 8 * parts.n_samples * (parts.n_inputs + parts.n_outputs + 1) <= SORTED_BYTES:
+        return _sorted(parts, standardise, rows, held_out)
+    own = parts if rows is None else parts.chosen(rows)
+    raw = _raw_samples(own)
+    scaling = scaling_of(raw, standardise)
+    order = column_order(raw, scaling)
+    scaling = replace(
+        scaling,
+        input_shift=scaling.input_shift[order],
+        input_scale=scaling.input_scale[order],
+    )
+    validation = None
+    if held_out is not None:
+        validation = _scaled_samples(_raw_samples(parts.chosen(held_out)), order, scaling)
+    return Prepared(_scaled_samples(raw, order, scaling), validation, scaling, order, own.n_samples)
+
+
+def _sorted(
+    parts: Parts,
+    standardise: bool,
+    rows: NDArray[np.intp] | None,
+    held_out: NDArray[np.intp] | None,
+) -> Prepared:
+    """Let one worker prepare all samples, and share them out."""
+    (whole,) = dask.persist(
+        delayed(_prepared_together)(list(parts.blocks), standardise, rows, held_out)
+    )
+    empty: Prepared = delayed(_without_samples)(whole).compute()
+    validation = None
+    if empty.validation is not None:
+        validation = _shared_out(whole, "validation", empty.validation)
+    return replace(empty, data=_shared_out(whole, "data", empty.data), validation=validation)
+
+
+def _prepared_together(blocks: list[Part], *options: Any) -> Prepared:
+    X, target, weight = _together(blocks)
+    return prepared(X, target, weight, *options)
+
+
+def _without_samples(whole: Prepared) -> Prepared:
+    def empty(data: Samples) -> DaskSamples:
+        return DaskSamples([], data.n_samples, data.n_inputs, data.n_outputs, data.total)
+
+    validation = None if whole.validation is None else empty(whole.validation)
+    return replace(whole, data=empty(whole.data), validation=validation)
+
+
+def _shared_out(whole: Delayed, name: str, samples: Samples) -> DaskSamples:
+    """Give every worker some groups of samples that one of them has."""
+    size, workers = rows_of_a_group(samples.n_samples), worker_addresses()
+    groups = []
+    for number, start in enumerate(range(0, samples.n_samples, size)):
+        # Else they would all stay where they are.
+        with dask.annotate(workers=workers[number % len(workers)], allow_other_workers=True):
+            groups.append(delayed(_group_of)(whole, name, slice(start, start + size)))
+    counts = samples.n_samples, samples.n_inputs, samples.n_outputs
+    return DaskSamples(dask.persist(*groups), *counts, samples.total)
+
+
+def _group_of(whole: Prepared, name: str, part: slice) -> TrainingData:
+    data = getattr(whole, name)
+    block = data.block(part)
+    # Copies, which do not keep the whole.
+    return TrainingData(block.inputs.copy(), block.target.copy(), block.weight.copy(), data.total)
+
+
+def _raw_samples(parts: Parts) -> DaskSamples:
+    """Return samples in groups, in the user's units."""
+    totals = dask.compute(*map(delayed(_total), parts.blocks))
+    total = float(np.sum(totals))
+    groups = []
+    for members in parts.in_groups(rows_of_a_group(parts.n_samples)):
+        pieces = [delayed(_piece)(block, part) for block, part in members]
+        groups.append(delayed(_joined)(pieces, total))
+    groups = dask.persist(*groups)
+    return DaskSamples(groups, parts.n_samples, parts.n_inputs, parts.n_outputs, total)
+
+
+def _total(block: Part) -> float:
+    return float(block[2].sum())
+
+
+def _taken(block: Part, rows: NDArray[np.intp]) -> Part:
+    X, target, weight = block
+    return X[rows], target[rows], weight[rows]
+
+
+def _piece(block: Part, part: slice) -> Part:
+    X, target, weight = block
+    return X[part], target[part], weight[part]
+
+
+def _joined(pieces: list[Part], total: float) -> TrainingData:
+    X, target, weight = _together(pieces)
+    return TrainingData(X, target, weight / total, total)
+
+
+def _together(blocks: list[Part]) -> Part:
+    X, target, weight = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    return X, target, weight
+
+
+def _scaled_samples(raw: DaskSamples, order: NDArray[np.intp], scaling: Scaling) -> DaskSamples:
+    scaled = delayed(_scaled)
+    return replace(raw, groups=dask.persist(*(scaled(one, order, scaling) for one in raw.groups)))
+
+
+def _scaled(raw: TrainingData, order: NDArray[np.intp], scaling: Scaling) -> TrainingData:
+    inputs, target = scaling.inputs(raw.inputs[:, order]), scaling.targets(raw.target)
+    return replace(raw, inputs=inputs, target=target)
