@@ -121,9 +121,12 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
         cores. BLAS is kept to one thread during a fit.
     max_cache_bytes : int, default=2**28
-        Memory, in bytes, for the features of the first layer, one number per sample, column and
-        spline. If they do not fit in, they are computed anew whenever a block of samples is used,
-        which takes little longer and changes no result; 0 never keeps them.
+        Memory, in bytes, for what is only kept to save time. Features of the first layer, one
+        number per sample, column and spline, are kept if they fit in, or else computed anew
+        whenever a block of samples is used, which takes little longer and changes no result. An
+        array or a mapped file `X` is copied, sorted and scaled, if the copy, eight bytes a number,
+        fits in; or else it stays where it is and is read block by block, which changes results by
+        no more than rounding, but for the draw of `early_stopping`. 0 keeps and copies nothing.
     random_state : int, RandomState instance or None, default=None
         Source of the random starts and, with `early_stopping`, of the split. An int makes fits
         repeatable.
@@ -186,7 +189,8 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
     Notes
     -----
     The loss is the mean log-loss of the training samples, in nats. Equal samples are merged, so
-    that weights are exactly repetitions.
+    that weights are exactly repetitions, to the bit where the data are copied (see
+    `max_cache_bytes`).
 
     Beyond the range of the training data the splines go on as straight lines.
 

@@ -19,8 +19,8 @@ from skkan._layer import Layer
 from skkan._scaling import Scaling
 from skkan._typing import FloatArray
 
-# Reading a page maps some of its neighbours on both sides as well.
-AROUND = 2**17
+# Reading a page may map its neighbours on both sides as well, up to a huge page of them.
+AROUND = 2**21
 
 Encoding = Callable[[NDArray[Any], FloatArray], tuple[FloatArray, FloatArray]]
 

@@ -44,7 +44,8 @@ class ValidationMixin:
             raise
 
     def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
-        weight = _block_weights(sample_weight, X, 0)
+        weight: FloatArray = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        _check_signs(weight, 0)
         _check_sum(float(weight.max()))
         return weight
 
@@ -84,7 +85,10 @@ class ValidationMixin:
             inputs, own = self._validated(X[part], targets[part], reset=fresh, **options)
             if check is not None:
                 check(own)
-            weight = _block_weights(weights[part], inputs, part.start)
+            weight = check_array(
+                weights[part], dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+            )
+            _check_signs(weight, part.start)
             largest = max(largest, float(weight.max()))
             for array in (X, targets, weights):
                 release(array, part)
@@ -136,18 +140,19 @@ def _readable_weights(sample_weight: Any, n_samples: int) -> Any:
     if sample_weight is None or np.isscalar(sample_weight):
         one = 1.0 if sample_weight is None else sample_weight
         return np.broadcast_to(np.asarray(one, dtype=np.float64), n_samples)
-    return _readable(sample_weight)
+    weights = _readable(sample_weight)
+    if len(weights.shape) != 1:
+        raise ValueError(f"sample_weight must have one dimension, got shape {weights.shape}.")
+    return weights
 
 
-def _block_weights(sample_weight: ArrayLike | None, X: FloatArray, first: int) -> FloatArray:
-    """Return the weights of a block whose first sample has the number `first`."""
-    weight: FloatArray = _check_sample_weight(sample_weight, X, dtype=np.float64)
+def _check_signs(weight: FloatArray, first: int) -> None:
+    """Raise an error for negative weights of samples of which the first has the number `first`."""
     if weight.min() < 0.0:
         raise ValueError(
             f"sample_weight must not be negative, got {weight.min():g} for sample "
             f"{first + int(weight.argmin())}. Leave samples out, or give them weight 0."
         )
-    return weight
 
 
 def _check_sum(largest: float) -> None:
