@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._blocks import MAX_CACHE_BYTES
 from skkan._grids import refined
+from skkan._hidden_layers import Arities, is_integer, parsed, written_shape
 from skkan._losses import Loss
 from skkan._network import Network
 from skkan._penalties import Penalty
@@ -182,21 +183,14 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
             )
         return weight
 
-    def _layer_sizes(self, n_outputs: int) -> tuple[int, ...]:
+    def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
-            return (max(DEFAULT_WIDTH, n_outputs),)
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
-        for size in sizes:
-            if not _is_positive_integer(size):
-                raise ValueError(
-                    "hidden_layer_sizes must hold positive integers, one per hidden layer, got "
-                    f"{self.hidden_layer_sizes!r}. Use () for the additive model."
-                )
-        return tuple(int(size) for size in sizes)
+            return ((1,) * max(DEFAULT_WIDTH, n_outputs),)
+        return parsed(self.hidden_layer_sizes)
 
     def _grid_sizes(self) -> tuple[int, ...]:
         sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
-        whole = all(_is_positive_integer(size) for size in sizes)
+        whole = all(is_integer(size) for size in sizes)
         if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
             raise ValueError(
                 "grid_size must be a positive integer or an increasing sequence of them, got "
@@ -209,20 +203,22 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
     ) -> Settings:
         """Return how to train; a network to be kept takes precedence over the parameters."""
         if network is None:
-            shape = (n_inputs, *self._layer_sizes(n_outputs), n_outputs)
+            arities = self._arities(n_outputs)
+            shape = (n_inputs, *map(len, arities), n_outputs)
             grid_sizes, degree, base = self._grid_sizes(), self.degree, self.base_function
         else:
             first = network.layers[0]
-            shape, grid_sizes = network.shape, (network.grid_size,)
+            arities, shape, grid_sizes = network.arities, network.shape, (network.grid_size,)
             degree, base = first.grid.degree, first.base_name
         solver = self.solver
         if solver == "auto":
             n_features = grid_sizes[-1] + degree + (base != "zero")
-            solver = choose_solver(shape, n_features, n_samples)
+            solver = choose_solver(shape, n_features, n_samples, arities)
         shares = {"uniform": 0.0, "quantile": 1.0}
         share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
         return Settings(
             shape=shape,
+            arities=arities,
             grid_sizes=grid_sizes,
             degree=degree,
             base_function=base,
@@ -358,15 +354,17 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         if not (self.warm_start or go_on) or not hasattr(self, "network_"):
             return None
         network = self.network_
+        before = written_shape(network.shape, network.arities)
+        wanted = written_shape(settings.shape, settings.arities)
         same = (
-            network.shape == settings.shape
+            before == wanted
             and network.layers[0].grid.degree == settings.degree
             and network.layers[0].base_name == settings.base_function
         )
         if not same:
             raise ValueError(
-                f"warm_start=True goes on from a network of shape {network.shape}, but the "
-                f"parameters and the data now ask for {settings.shape} or for other edge "
+                f"warm_start=True goes on from a network of shape {before}, but the "
+                f"parameters and the data now ask for {wanted} or for other edge "
                 "functions. Set warm_start=False to start anew, or call refit to keep the network."
             )
         # On other data, or with other weights, the old penalty says nothing any more.
@@ -433,7 +431,7 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         """
         check_is_fitted(self)
         present = self.network_.grid_size
-        if not _is_positive_integer(grid_size) or grid_size <= present:
+        if not is_integer(grid_size) or grid_size <= present:
             raise ValueError(
                 f"grid_size must be an integer larger than the present {present}, "
                 f"got {grid_size!r}."
@@ -450,9 +448,15 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
         inputs: FloatArray = self._validated(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             out = self.network_(inputs, self.n_jobs)
-        finite = np.isfinite(out)
-        if not finite.all():
-            row = int(finite.all(axis=1).argmin())
+        bad = ~np.isfinite(out).all(axis=1)
+        if bad.any():
+            row = int(bad.argmax())
+            if any(layer.symbols for layer in self.network_.layers):
+                raise ValueError(
+                    f"the prediction for sample {row} of X is not finite: it lies outside the "
+                    "domain of a symbolic edge, or makes one overflow. Remove or clip the sample, "
+                    "or make the edge a spline with unfix_symbolic."
+                )
             raise ValueError(
                 f"X lies so far beyond the training data in sample {row} (largest magnitude "
                 f"{np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove or clip "
@@ -462,9 +466,3 @@ class BaseKAN(InspectionMixin, SymbolicMixin, HTMLMixin, CallbackSupportMixin, B
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
-
-
-def _is_positive_integer(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, Integral) and int(value) >= 1

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skkan._base_functions import BaseFunction
 from skkan._layer import Layer
@@ -68,32 +69,55 @@ def random_network(
     return Network(layers, scaling)
 
 
-def embedded(additive: Network, shape: Sequence[int]) -> Network:
+def embedded(additive: Network, arities: Sequence[Sequence[int]]) -> Network:
     """Write an additive model as a network of another shape.
 
-    The first nodes of every hidden layer carry its outputs, along straight lines; all other edges
-    are zero.
+    The first nodes of every hidden layer carry its outputs, along straight lines, and where they
+    are products, their other factors are 1. All other edges are zero.
 
     Parameters
     ----------
     additive : Network
         Of shape (n_inputs, n_outputs).
-    shape : sequence of int
-        Numbers of nodes; no hidden layer is narrower than the outputs.
+    arities : sequence of sequence of int
+        For every hidden layer, the number of factors of each of its nodes; none has fewer nodes
+        than there are outputs.
     """
     first = additive.layers[0]
     n_outputs = first.n_out
-    coef = np.zeros((first.n_in, first.n_features, shape[1]))
-    coef[:, :, :n_outputs] = first.coef
-    layers = [Layer(first.grid, coef, first.base)]
+    coef = np.zeros((first.n_in, first.n_features, sum(arities[0])))
+    coef[:, :, carriers(arities[0], n_outputs)] = first.coef
+    layers = [_with_unit_factors(first.grid, coef, first.base, arities[0], n_outputs)]
     uniform = np.linspace(-1.0, 1.0, first.grid.grid_size + 1)
-    for n_in, n_out in pairwise(shape[1:]):
-        grid = SplineGrid(np.tile(uniform, (n_in, 1)), first.grid.degree)
-        coef = np.zeros((n_in, first.n_features, n_out))
-        carriers = np.arange(n_outputs)
-        coef[carriers, : grid.n_splines, carriers] = grid.greville()[:n_outputs]
-        layers.append(Layer(grid, coef, first.base))
+    for before, own in pairwise([*arities, (1,) * n_outputs]):
+        grid = SplineGrid(np.tile(uniform, (len(before), 1)), first.grid.degree)
+        coef = np.zeros((len(before), first.n_features, sum(own)))
+        lines = grid.greville()[:n_outputs]
+        coef[np.arange(n_outputs), : grid.n_splines, carriers(own, n_outputs)] = lines
+        layers.append(_with_unit_factors(grid, coef, first.base, own, n_outputs))
     return Network(layers, additive.scaling)
+
+
+def carriers(arities: Sequence[int], n_nodes: int) -> NDArray[np.intp]:
+    """Return the first subnode of each of the first `n_nodes` nodes of a layer."""
+    starts: NDArray[np.intp] = np.cumsum([0, *arities])[:n_nodes]
+    return starts
+
+
+def _with_unit_factors(
+    grid: SplineGrid,
+    coef: FloatArray,
+    base: BaseFunction | None,
+    arities: Sequence[int],
+    n_nodes: int,
+) -> Layer:
+    """Return a layer whose first `n_nodes` nodes are their first subnodes, the rest being 1."""
+    layer = Layer(grid, coef, base, arities=arities)
+    owner = np.repeat(np.arange(layer.n_out), arities)
+    ones = np.where(owner < n_nodes, 1.0, 0.0)
+    ones[carriers(arities, n_nodes)] = 0.0
+    layer.add_constants(ones)
+    return layer
 
 
 def _random_coefficients(

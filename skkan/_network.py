@@ -86,6 +86,11 @@ class Network:
         return (*(layer.n_in for layer in self.layers), self.layers[-1].n_out)
 
     @property
+    def arities(self) -> tuple[tuple[int, ...], ...]:
+        """For every hidden layer, the number of factors of each of its nodes; 1 for a sum."""
+        return tuple(layer.arities for layer in self.layers[:-1])
+
+    @property
     def grid_size(self) -> int:
         """Number of grid intervals."""
         return self.layers[0].grid.grid_size

@@ -94,6 +94,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
         BASE_FUNCTIONS[settings.base_function],
         kind,
         np.random.default_rng(seed),
+        settings.arities,
     )
     problem.follow(network, grid_size)
     rows, mean = data.rows(n_jobs=settings.n_jobs), OutputMoment(network)

@@ -23,10 +23,14 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto", int or array-like of int, default="auto"
-        Numbers of nodes of the hidden layers. ``()`` leaves none: one function per column and
-        output, the additive model. ``"auto"`` is one hidden layer of five nodes, or of as many
-        nodes as there are outputs if these are more.
+    hidden_layer_sizes : "auto", int or array-like, default="auto"
+        An entry for every hidden layer: a number of sum nodes, or a pair of the number of sum
+        nodes and of product nodes, each of which multiplies two sums. Other products are told by
+        their numbers of factors: ``((1, 2),)`` is one layer of one sum and two products of two,
+        ``((1, (2, 3)),)`` of one sum, a product of two and a product of three, whereas ``(1, 2)``
+        are two layers without products. ``()`` leaves no hidden layer: one function per column
+        and output, the additive model. ``"auto"`` is one hidden layer of five sum nodes, or of as
+        many as there are outputs if these are more.
     grid_size : int or array-like of int, default=5
         Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
         An increasing sequence is a schedule from coarse to fine: training goes on from one grid to

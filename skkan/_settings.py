@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
 from skkan._blocks import MAX_CACHE_BYTES
+from skkan._hidden_layers import Arities
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import Penalty
@@ -43,9 +43,14 @@ SOLVERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train; the names are those of the estimators' parameters."""
+    """How to train; the names are those of the estimators' parameters.
+
+    `shape` has the numbers of nodes from the inputs to the outputs, `arities` for every hidden
+    layer the number of factors of each of its nodes: 1 for a sum node.
+    """
 
     shape: tuple[int, ...]
+    arities: Arities
     grid_sizes: tuple[int, ...]
     degree: int
     base_function: str
@@ -93,7 +98,9 @@ class TrainingResult:
     converged: bool = True
 
 
-def choose_solver(shape: tuple[int, ...], n_features: int, n_samples: int) -> str:
+def choose_solver(
+    shape: tuple[int, ...], n_features: int, n_samples: int, arities: Arities | None = None
+) -> str:
     """Return "lm" where its normal equations are cheap, else "lbfgs".
 
     Parameters
@@ -104,8 +111,12 @@ def choose_solver(shape: tuple[int, ...], n_features: int, n_samples: int) -> st
         Number of coefficients of an edge.
     n_samples : int
         Number of samples.
+    arities : tuple of tuple of int, optional
+        For every hidden layer, the number of factors of each of its nodes; by default all are
+        sum nodes.
     """
-    n_parameters = n_features * sum(a * b for a, b in pairwise(shape))
+    n_subnodes = shape[1:] if arities is None else (*map(sum, arities), shape[-1])
+    n_parameters = n_features * sum(a * b for a, b in zip(shape[:-1], n_subnodes, strict=True))
     work = float(n_samples) * shape[-1] * n_parameters**2
     return "lm" if n_parameters <= LM_MAX_PARAMETERS and work <= LM_MAX_WORK else "lbfgs"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from skkan._blocks import Rows, tuned_for_blocks
 from skkan._grids import refine_inputs
-from skkan._initialization import embedded
+from skkan._initialization import carriers, embedded
 from skkan._network import Network
 from skkan._objective import Objective
 from skkan._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
@@ -428,7 +428,8 @@ class Trainer:
 
     def _additive_trainer(self) -> "Trainer":
         settings = self.settings
-        additive = replace(settings, shape=(settings.shape[0], settings.shape[-1]), n_restarts=1)
+        shape = (settings.shape[0], settings.shape[-1])
+        additive = replace(settings, shape=shape, arities=(), n_restarts=1)
         return Trainer(
             replace(self.problem, settings=additive),
             self.progress,
@@ -438,13 +439,14 @@ class Trainer:
 
     def _become(self, rival: "Trainer") -> None:
         """Take over the additive model, written as a network of the shape that was asked for."""
-        shape = self.settings.shape
-        network = embedded(rival.best.network, shape)
+        arities = self.settings.arities
+        network = embedded(rival.best.network, arities)
         order = rival.best.penalty.order
         shrink = self.problem.follow(network, network.grid_size, order, fresh=True)
         penalty = self.problem.first_penalty(network).of_order(network, order)
+        columns = carriers(arities[0], self.settings.shape[-1])
         for name, weight in rival.best.penalty.layers[0].weights.items():
-            penalty.layers[0].weights[name][:, : shape[-1]] = weight * shrink[0][: shape[-1]] ** 2
+            penalty.layers[0].weights[name][:, columns] = weight * shrink[0][columns] ** 2
         self.best = State(network, penalty, loss=rival.best.loss)
         self.n_iter, self.loss_curve = rival.n_iter, rival.loss_curve
         self.converged = rival.converged

@@ -27,7 +27,9 @@ def settings(**changes: Any) -> Settings:
         "n_iter_no_change": 5,
         "n_jobs": None,
     }
-    return Settings(**{**options, **changes})
+    options |= changes
+    options.setdefault("arities", tuple((1,) * n_nodes for n_nodes in options["shape"][1:-1]))
+    return Settings(**options)
 
 
 def problem_of(

@@ -85,7 +85,7 @@ def test_unknown_kind_is_refused():
 def test_embedded_additive_model_is_the_same_function(n_outputs, hidden, base):
     rng = np.random.default_rng(0)
     additive = draw_network(rng, (3, n_outputs), base=base)
-    network = embedded(additive, (3, *hidden, n_outputs))
+    network = embedded(additive, [(1,) * size for size in hidden])
     assert network.shape == (3, *hidden, n_outputs)
     assert network.scaling is additive.scaling
     inputs = rng.uniform(-3.0, 3.0, size=(50, 3))
@@ -95,6 +95,6 @@ def test_embedded_additive_model_is_the_same_function(n_outputs, hidden, base):
 def test_embedding_leaves_the_additive_model_alone():
     additive = draw_network(np.random.default_rng(1), (2, 1))
     before = additive.get_parameters()
-    network = embedded(additive, (2, 2, 1))
+    network = embedded(additive, [(1, 1)])
     network.layers[0].coef += 1.0
     np.testing.assert_array_equal(additive.get_parameters(), before)

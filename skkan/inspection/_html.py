@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skkan._hidden_layers import written_shape
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS
 from skkan._typing import FloatArray
@@ -86,7 +87,8 @@ def n_used_parameters(network: Network) -> int:
 
 
 def _caption(network: Network) -> str:
-    shape = " \N{RIGHTWARDS ARROW} ".join(str(size) for size in network.shape)
+    sizes = written_shape(network.shape, network.arities)
+    shape = " \N{RIGHTWARDS ARROW} ".join(str(size) for size in sizes)
     return f"{shape}, {n_used_parameters(network):,} parameters"
 
 

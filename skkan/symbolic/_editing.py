@@ -13,7 +13,7 @@ import numpy as np
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
-from skkan.symbolic._fitting import FLOOR, SymbolFit, fit_symbol, rank_symbols
+from skkan.symbolic._fitting import FLOOR, SymbolFit, certain_share, fit_symbol, rank_symbols
 from skkan.symbolic._library import LIBRARY, get_symbol, search_symbols
 from skkan.symbolic._symbol import Symbol
 
@@ -21,6 +21,8 @@ MAX_ROWS = 1000
 # Edges that vary less than this share of the strongest edge into the same subnode are constant.
 CONSTANT = 1e-6
 MAX_CANCELLATION = 20.0
+# Losses up to this one are taken for misfits of the splines, the rest for noise.
+MISFIT = 0.5e-4
 
 
 def typical_rows(network: Network, X: FloatArray) -> FloatArray:
@@ -74,6 +76,34 @@ def edge_samples(
     return shift + scale * nodes[:, i], factor * own.edge_values(nodes)[:, i, j]
 
 
+def uncertainties(
+    network: Network, scores: Sequence[FloatArray], loss: float, total: float
+) -> list[FloatArray]:
+    """Return the share of the variance of every edge that its spline may be wrong by.
+
+    What the splines cannot follow stays in the loss as it is. Noise is averaged over the samples
+    and reaches an edge in proportion to its coefficients. Both are relative to the part that the
+    edge has in the outputs.
+
+    Parameters
+    ----------
+    network : Network
+        The fitted network.
+    scores : sequence of ndarray of shape (n_in, n_subnodes)
+        Scores of the edges of every layer.
+    loss : float
+        Loss on scaled targets.
+    total : float
+        Sum of the weights of the samples of the fit.
+    """
+    found = []
+    for layer, score in zip(network.layers, scores, strict=True):
+        share = min(loss, MISFIT) + 2.0 * loss * layer.coef.shape[1] / total
+        # An edge that the outputs do not depend on may be anything.
+        found.append(share / np.maximum(np.square(score), share))
+    return found
+
+
 def rank_edge(
     network: Network,
     X: FloatArray,
@@ -81,10 +111,13 @@ def rank_edge(
     top: int = 5,
     symbols: Iterable[Any] | None = None,
     weight_simple: float = 0.0,
+    uncertainty: float = 0.0,
 ) -> list[SymbolFit]:
     """Return the best fits of symbols to an edge."""
     x, y = edge_samples(network, X, *edge)
-    return rank_symbols(x, y, symbols, top=top, weight_simple=weight_simple)
+    return rank_symbols(
+        x, y, symbols, top=top, weight_simple=weight_simple, uncertainty=uncertainty
+    )
 
 
 def with_fit(
@@ -155,7 +188,7 @@ def all_fixed(
     r2_threshold: float,
     weight_simple: float,
     symbols: Iterable[Any] | None,
-    floor: float = 0.0,
+    uncertain: Sequence[FloatArray],
 ) -> Network:
     """Return the network with symbols in the place of all splines that a symbol fits."""
     candidates = search_symbols() if symbols is None else [get_symbol(own) for own in symbols]
@@ -172,6 +205,7 @@ def all_fixed(
             fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
             good = [fit for fit in fits if fit.r2 >= r2_threshold]
             y = edge_samples(network, X, *edge)[1]
+            floor = certain_share(fits, float(uncertain[depth][i, j]))
             good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
             for fit in good:
                 try:

@@ -12,7 +12,7 @@ its applications", Inverse Problems 19, 2003.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -123,6 +123,7 @@ def rank_symbols(
     weight: FloatArray | None = None,
     top: int = 5,
     weight_simple: float = 0.0,
+    uncertainty: float = 0.0,
 ) -> list[SymbolFit]:
     """Fit several symbols and return the best.
 
@@ -139,6 +140,10 @@ def rank_symbols(
         Number of fits returned.
     weight_simple : float, default=0.0
         What simplicity counts, from 0 (accuracy alone) to 1 (simplicity alone).
+    uncertainty : float, default=0.0
+        Share of the variance of `y` that is in doubt. Fits whose `r2` is less than this below the
+        highest count as equally accurate: functions of many shapes follow the errors of the
+        samples better than the right one does.
 
     Returns
     -------
@@ -162,7 +167,10 @@ def rank_symbols(
     samples = Samples.of(x, y, weight)
     sites = samples.thinned()
     fits = [_fit(symbol, samples, sites) for symbol in candidates]
-    scored = sorted(((score(fit, weight_simple), fit) for fit in fits), key=lambda pair: pair[0])
+    floor = certain_share(fits, uncertainty)
+    scored = sorted(
+        ((score(fit, weight_simple, floor), fit) for fit in fits), key=lambda pair: pair[0]
+    )
     ranked: list[SymbolFit] = []
     while scored:
         limit = scored[0][0] + TIE
@@ -172,15 +180,21 @@ def rank_symbols(
     return ranked[:top]
 
 
-def _simplicity(fit: SymbolFit) -> tuple[int, bool]:
-    """Return what orders equally good fits: the price, then the number of parameters."""
-    return fit.symbol.complexity, fit.symbol.redundant == "none"
+def _simplicity(fit: SymbolFit) -> tuple[int, bool, float]:
+    """Return what orders equally good fits: price, number of parameters, and then accuracy."""
+    return fit.symbol.complexity, fit.symbol.redundant == "none", max(1.0 - fit.r2, FLOOR)
 
 
-def score(fit: SymbolFit, weight_simple: float) -> float:
+def certain_share(fits: Sequence[SymbolFit], uncertainty: float) -> float:
+    """Return the unexplained share of the variance below which fits count as equally accurate."""
+    best = max((fit.r2 for fit in fits), default=1.0)
+    return max(1.0 - best + uncertainty, FLOOR)
+
+
+def score(fit: SymbolFit, weight_simple: float, floor: float = FLOOR) -> float:
     """Return what the ranking minimises.
 
-    It is ``(1 - w) log2(max(1 - r2, 1e-12)) + w complexity``: a halved error is worth as much as a
+    It is ``(1 - w) log2(max(1 - r2, floor)) + w complexity``: a halved error is worth as much as a
     step of complexity at ``w = 1/2``.
 
     Parameters
@@ -189,8 +203,10 @@ def score(fit: SymbolFit, weight_simple: float) -> float:
         A fit.
     weight_simple : float
         The weight ``w`` of simplicity.
+    floor : float, default=1e-12
+        Smaller unexplained shares of the variance count as this one.
     """
-    accuracy = math.log2(max(1.0 - fit.r2, FLOOR))
+    accuracy = math.log2(max(1.0 - fit.r2, floor))
     return (1.0 - weight_simple) * accuracy + weight_simple * fit.symbol.complexity
 
 
@@ -323,7 +339,6 @@ def _linearise(symbol: Symbol, chart: Chart, p: FloatArray, samples: Samples) ->
     residual = y - factor[:, None] * values
     left = np.square(residual) @ w
     left = np.where(allowed & np.isfinite(left), left, np.inf)
-    # An infinite slope at a border meets a coordinate that stands still there.
     # An infinite slope at a border meets a coordinate that stands still there.
     slopes = np.where(np.isfinite(slopes), slopes, 0.0) * factor[:, None]
     columns = np.stack([slopes * t, slopes], axis=1)

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkan._network import Network
 from skkan._typing import FloatArray
+from skkan.inspection._scores import LayerActivity, propagated
 from skkan.symbolic import _editing, _export
 from skkan.symbolic._code import to_code
 from skkan.symbolic._program import Program, build_program
@@ -22,6 +23,8 @@ class SymbolicMixin:
 
     network_: Network
     _sample_rows: FloatArray
+    _total_weight: float
+    _activity: list[LayerActivity]
     loss_: float
 
     @property
@@ -55,7 +58,9 @@ class SymbolicMixin:
         Returns
         -------
         table : SymbolTable
-            Rows of ``symbol, r2, complexity, a, b, c, d``, the best first; the function is
+            Rows of ``symbol, r2, complexity, a, b, c, d``, the best first. Functions count as
+            equally accurate where they differ by less than the spline itself is in doubt, judged
+            by the loss of the fit; of these the simplest comes first. The function is
             ``c f(a x + b) + d`` of a column ``x`` of `X` in the first layer and of a node in the
             others. In the last layer it is in the units of `y`, whose mean is added to the sum.
 
@@ -75,9 +80,10 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         _editing.check_edge(self.network_, layer, i, j)
+        edge, uncertainty = (layer, i, j), float(self._uncertainties()[layer][i, j])
         return SymbolTable(
             _editing.rank_edge(
-                self.network_, self._sample_rows, (layer, i, j), top, symbols, weight_simple
+                self.network_, self._sample_rows, edge, top, symbols, weight_simple, uncertainty
             )
         )
 
@@ -176,7 +182,12 @@ class SymbolicMixin:
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         self.network_ = _editing.all_fixed(
-            self.network_, self._sample_rows, r2_threshold, weight_simple, symbols, self.loss_
+            self.network_,
+            self._sample_rows,
+            r2_threshold,
+            weight_simple,
+            symbols,
+            self._uncertainties(),
         )
         return self
 
@@ -307,6 +318,10 @@ class SymbolicMixin:
         if not name.isidentifier():
             raise ValueError(f"name must be an identifier, got {name!r}.")
         return to_code(self._formula_program(logit), language, name)
+
+    def _uncertainties(self) -> list[FloatArray]:
+        scores = propagated(self._activity)[0]
+        return _editing.uncertainties(self.network_, scores, self.loss_, self._total_weight)
 
     def _formula_names(self) -> list[str]:
         check_is_fitted(self)

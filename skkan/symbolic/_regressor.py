@@ -18,17 +18,12 @@ from skkan._data import TrainingData, canonical_rows
 from skkan._losses import SquaredLoss
 from skkan._regressor import KANRegressor
 from skkan._typing import FloatArray
-from skkan.symbolic._equations import (
-    EquationTable,
-    front,
-    plain_constants,
-    tree_size,
-    without_trifles,
-)
+from skkan.symbolic._discovery import divided_formulas, is_explained
+from skkan.symbolic._equations import EquationTable, front
 from skkan.symbolic._export import FormulaFunction, rounded, valid_names
 from skkan.symbolic._library import get_symbol, search_symbols
-from skkan.symbolic._program import Program
 from skkan.symbolic._recognition import Recogniser, nondominated
+from skkan.symbolic._rows import constant_row, function_of, mean_square, tidied_row
 from skkan.symbolic._simplify import simplify
 
 AUTO_SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
@@ -36,8 +31,6 @@ THRESHOLDS = ((1e-2, 3e-2), (1e-3, 1e-3))
 # A larger network, or one with fewer edges, is as good as another within these factors of loss.
 BETTER, NO_WORSE = 0.9, 1.1
 ROUNDING = 1e-9
-# Constants of formulas with larger errors, as shares of the mean square, are known to few digits.
-INEXACT = 1e-12
 MAX_ROWS = 2000
 # Formulas to simplify per shape.
 N_SIMPLIFIED = 6
@@ -48,8 +41,12 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     Networks of growing shape are trained and pruned. Their edges become known functions one after
     the other, each chosen for what it does to the whole network; then the constants are fitted
-    until only rounding is left, and made nice where the data allow it. The search ends with a
-    formula that is exact up to rounding.
+    until only rounding is left, and made nice where the data allow it.
+
+    Besides, the problem is divided into smaller ones: where two inputs act through their
+    difference, product, quotient or the like, where the target or a function of it is a sum or a
+    product, and where it is affine in a function of one input. The search ends with a formula
+    that leaves nothing but rounding or noise.
 
     Parameters
     ----------
@@ -62,7 +59,10 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         What simplicity counts in the choice of functions, from 0 to 1.
     tolerance : float, default=0.25
         Share by which the mean squared error of the best formula may exceed that of the network
-        on the training data. Where no formula is that good, the network itself predicts.
+        on the training data if what it leaves is noise; otherwise the formula has to be as good
+        as the network. Where none is, the network itself predicts.
+    divide : bool, default=True
+        Whether to divide the problem, once the first shape is done.
     grid_size : int or array-like of int, default=(5, 10, 20)
         Grid intervals of the networks.
     n_restarts : int, default=8
@@ -83,10 +83,10 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         ``complexity`` (operations, variables and constants), ``loss`` (mean squared error on the
         training data), ``score`` (by how much the logarithm of the loss falls per complexity, from
         the row before), ``equation`` (a SymPy expression) and ``shape`` (of the network before
-        pruning).
+        pruning; None for formulas found by division).
     best_ : dict
-        The row with the best balance of likelihood and complexity among those that are within
-        `tolerance` of the network; if there is none, a row for the network, whose ``equation`` is
+        The row with the best balance of likelihood and complexity among those that are as good as
+        the network, see `tolerance`; if there is none, a row for the network, whose ``equation`` is
         ``"network"``.
     network_ : KANRegressor
         The network that the formulas have to match, pruned.
@@ -116,6 +116,7 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         "symbols": ["array-like", list, tuple, set, None],
         "weight_simple": [Interval(Real, 0, 1, closed="both")],
         "tolerance": [Interval(Real, 0, None, closed="left")],
+        "divide": ["boolean"],
         "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -131,6 +132,7 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         symbols: Iterable[Any] | None = None,
         weight_simple: float = 0.8,
         tolerance: float = 0.25,
+        divide: bool = True,
         grid_size: int | ArrayLike = (5, 10, 20),
         n_restarts: int = 8,
         max_iter: int = 1000,
@@ -142,6 +144,7 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         self.symbols = symbols
         self.weight_simple = weight_simple
         self.tolerance = tolerance
+        self.divide = divide
         self.grid_size = grid_size
         self.n_restarts = n_restarts
         self.max_iter = max_iter
@@ -221,12 +224,12 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         variance = float(share @ (y - share @ y) ** 2)
         rounding = variance * ROUNDING**2
         best: Any = None
-        lowest, rows = math.inf, [self._constant_row(y, share)]
+        lowest, rows = math.inf, [constant_row(y, share, self.n_features_in_)]
         self.n_iter_ = 0
         for sizes in shapes:
             model = self._trained(sizes, samples, seed)
             self.n_iter_ += model.n_iter_
-            error = _mean_square(model.predict(X) - y, share)
+            error = mean_square(model.predict(X) - y, share)
             least = min(row["loss"] for row in rows)
             if best is None or error < BETTER * lowest:
                 best, lowest = model, error
@@ -244,22 +247,39 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
                 )
             if least <= max(rounding, 1e-300):
                 break
+            if sizes == shapes[0] and self.divide and variance > 0.0:
+                if self._explained(rows, samples):
+                    continue
+                rows += self._divided(samples, symbols)
+                if self._explained(rows, samples):
+                    break
         self.network_: Any = best
         self.equations_ = EquationTable(front(rows, rounding))
-        self._choose(float(weight.sum()), lowest, rounding)
+        self._choose(samples, lowest, rounding)
 
-    def _constant_row(self, y: FloatArray, share: FloatArray) -> dict[str, Any]:
-        import sympy  # noqa: PLC0415
+    def _explained(
+        self,
+        rows: Sequence[dict[str, Any]],
+        samples: tuple[FloatArray, FloatArray, FloatArray],
+    ) -> bool:
+        """Tell whether the most accurate of the formulas leaves nothing but noise."""
+        X, y, weight = samples
+        best = min(rows, key=lambda row: row["loss"])
+        return is_explained(X, y, self._function(best["equation"])(X), weight)
 
-        mean = float(share @ y) if np.ptp(y) > 0.0 else float(y[0])
-        loss = _mean_square(y - mean, share)
-        return {
-            "complexity": 1,
-            "loss": loss,
-            "score": 0.0,
-            "equation": sympy.Float(mean, 17),
-            "shape": (self.n_features_in_, 1),
-        }
+    def _divided(
+        self, samples: tuple[FloatArray, FloatArray, FloatArray], symbols: Sequence[Any]
+    ) -> list[dict[str, Any]]:
+        """Return rows for the formulas found by dividing the problem."""
+        found = divided_formulas(*samples, symbols, self._names())
+        rows = [tidied_row(own, self._names(), samples, None) for own in found]
+        if self.verbose and rows:
+            least = min(row["loss"] for row in rows)
+            print(
+                f"[{type(self).__name__}] division: loss of the best formula {least:.3g}",
+                flush=True,
+            )
+        return [row for row in rows if math.isfinite(row["loss"])]
 
     def _trained(
         self,
@@ -282,14 +302,14 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, y, weight)
             share = weight / weight.sum()
-            before = _mean_square(model.predict(X) - y, share)
+            before = mean_square(model.predict(X) - y, share)
             for nodes, edges in THRESHOLDS:
                 try:
                     small = model.prune(nodes, edges).refit(X, y, weight)
                 except ValueError:
                     continue
                 rounding = ROUNDING**2 * float(share @ y**2)
-                if _mean_square(small.predict(X) - y, share) <= NO_WORSE * before + rounding:
+                if mean_square(small.predict(X) - y, share) <= NO_WORSE * before + rounding:
                     return small
         return model
 
@@ -310,13 +330,6 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
         recogniser.run(network)
         names = self._names()
-        share, count = weight / weight.sum(), max(float(weight.sum()), 2.0)
-        # A constant less is worth as much as in the likelihood of noise.
-        allowance = math.exp(math.log(count) / count)
-
-        def loss_of(formula: Any) -> float:
-            return _mean_square(self._function(formula)(X) - y, share)
-
         rows = []
         for candidate in nondominated(recogniser.found)[-N_SIMPLIFIED:]:
             try:
@@ -326,33 +339,28 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
             except ValueError:
                 # It is not defined on the samples left out, or too large to print.
                 continue
-            loss = loss_of(formula)
-            if math.isfinite(loss):
-                limit = loss * allowance
-                forms = [own for own in (formula, formula.expand()) if loss_of(own) <= limit]
-                lean = [without_trifles(own, loss_of, limit) for own in forms]
-                formula = min(lean, key=tree_size, default=formula)
-                if loss > INEXACT * float(share @ y**2):
-                    formula = plain_constants(formula)
-                loss = loss_of(formula)
-                rows.append(
-                    {
-                        "complexity": tree_size(formula),
-                        "loss": loss,
-                        "score": 0.0,
-                        "equation": formula,
-                        "shape": (X.shape[1], *_sizes(model), 1),
-                    }
-                )
+            row = tidied_row(formula, names, samples, (X.shape[1], *_sizes(model), 1))
+            if math.isfinite(row["loss"]):
+                rows.append(row)
         return rows
 
     def _limit(self, network_loss: float, rounding: float) -> float:
         return (1.0 + self.tolerance) * network_loss + rounding
 
-    def _choose(self, count: float, network_loss: float, rounding: float) -> None:
+    def _choose(
+        self,
+        samples: tuple[FloatArray, FloatArray, FloatArray],
+        network_loss: float,
+        rounding: float,
+    ) -> None:
         """Set `best_`."""
-        limit = self._limit(network_loss, rounding)
-        good = [row for row in self.equations_ if row["loss"] <= limit]
+        limit, count = self._limit(network_loss, rounding), float(samples[2].sum())
+        good = [
+            row
+            for row in self.equations_
+            if row["loss"] <= network_loss + rounding
+            or (row["loss"] <= limit and self._explained([row], samples))
+        ]
         if good:
             floor = max(rounding, 1e-300)
             self.best_ = min(
@@ -378,10 +386,7 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
 
     def _function(self, formula: Any) -> FormulaFunction:
-        import sympy  # noqa: PLC0415
-
-        inputs = tuple(sympy.Symbol(name) for name in self._names())
-        return FormulaFunction(Program(inputs, [], [formula]), True)
+        return function_of(formula, self._names())
 
     def _row(self, index: Any) -> dict[str, Any]:
         check_is_fitted(self)
@@ -477,11 +482,6 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_")
-
-
-def _mean_square(residual: FloatArray, share: FloatArray) -> float:
-    with np.errstate(all="ignore"):
-        return float(share @ residual**2)
 
 
 def _sizes(model: Any) -> tuple[int, ...]:

@@ -31,9 +31,32 @@ def test_suggestions(model):
     table = model.suggest_symbolic(1, 0, 0, top=3)
     assert len(table) == 3
     assert list(table[0]) == ["symbol", "r2", "complexity", "a", "b", "c", "d"]
-    assert table[0]["r2"] >= table[2]["r2"]
     assert "complexity" in repr(table)
     assert [row["symbol"] for row in model.suggest_symbolic(0, 1, 0, symbols=["x^2"])] == ["x^2"]
+
+
+def test_the_right_function_is_suggested_before_its_mimics(model):
+    edges = [(0, 0, 0), (0, 1, 0), (1, 0, 0)]
+    first = [model.suggest_symbolic(*edge, top=1)[0]["symbol"] for edge in edges]
+    assert first == ["sin", "x^2", "exp"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_right_function_is_suggested_in_spite_of_noise(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.0, 1.0, size=(1000, 3))
+    target = X[:, 0] ** 2 + np.exp(X[:, 1]) + 0.3 * X[:, 2] + 0.1 * rng.normal(size=1000)
+    model = KANRegressor((), random_state=0).fit(X, target)
+    first = [model.suggest_symbolic(0, i, 0, top=1)[0]["symbol"] for i in range(3)]
+    assert first == ["x^2", "exp", "x"]
+
+
+def test_samples_outside_the_domain_of_a_symbol_are_named():
+    X = np.linspace(1.0, 4.0, 200)[:, None]
+    model = KANRegressor((), random_state=0).fit(X, np.log(X[:, 0]))
+    model.fix_symbolic(0, 0, 0, "log", [1.0, 0.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match=r"sample 1 of X.*domain of a symbolic edge"):
+        model.predict([[2.0], [-1.0]])
 
 
 def test_suggestions_are_in_the_units_of_the_data():

@@ -249,6 +249,23 @@ def test_simplicity_counts_as_much_as_wanted():
     assert best.r2 > middle.r2
 
 
+def test_mimics_come_after_what_they_mimic_where_samples_are_in_doubt():
+    x = np.linspace(-1.0, 1.0, 300)
+    y = x**2 + 1e-3 * np.cos(4.0 * x)
+    mimic = rank_symbols(x, y)[0]
+    plain = rank_symbols(x, y, uncertainty=1e-5)[0]
+    assert mimic.symbol.name != "x^2"
+    assert plain.symbol.name == "x^2"
+    assert plain.r2 < mimic.r2
+
+
+def test_equally_simple_functions_are_ranked_by_accuracy():
+    x = np.linspace(1.0, 2.0, 300)
+    fits = rank_symbols(x, np.exp(0.3 * x), ["log", "sqrt", "exp"], uncertainty=0.1)
+    assert [fit.r2 for fit in fits] == sorted((fit.r2 for fit in fits), reverse=True)
+    assert fits[0].symbol.name == "exp"
+
+
 def test_the_score_is_as_documented():
     fit = SymbolFit(get_symbol("tan"), Parameters(1.0, 0.0, 1.0, 0.0), 0.75, 0.0)
     assert score(fit, 0.0) == -2.0

@@ -114,6 +114,33 @@ def test_weights_are_repetitions_and_names_are_kept():
     assert model.sympy() == mass**2 + other
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [sympy.exp(-(x0**2) / (2 * (x1 + 2) ** 2)) / (x1 + 2), x0 / sympy.sqrt(1 - x1**2 / 4)],
+    ids=str,
+)
+def test_division_finds_what_networks_do_not(formula):
+    X = sample(n_samples=500)
+    y = sympy.lambdify((x0, x1), formula)(*X.T)
+    model = KANSymbolicRegressor([()], n_restarts=1, random_state=0).fit(X, y)
+    fresh = np.random.default_rng(1).uniform(-1.1, 1.1, size=(100, 2))
+    expected = sympy.lambdify((x0, x1), formula)(*fresh.T)
+    np.testing.assert_allclose(model.predict(fresh), expected, atol=1e-9)
+    assert model.best_["shape"] is None
+    without = clone(model).set_params(divide=False).fit(X, y)
+    assert without.best_["loss"] > 1e-12
+
+
+def test_the_best_is_never_worse_than_the_network():
+    X = sample(n_samples=200)
+    y = np.sin(4.0 * X[:, 0] * X[:, 1] + X[:, 0] ** 3) + np.exp(X[:, 1])
+    model = KANSymbolicRegressor(
+        [(2,)], symbols=["x", "x^2"], n_restarts=2, grid_size=5, random_state=0
+    ).fit(X, y)
+    network = np.mean((model.network_.predict(X) - y) ** 2)
+    assert np.mean((model.predict(X) - y) ** 2) <= network
+
+
 def test_constant_target():
     X = sample(n_samples=30)
     model = KANSymbolicRegressor([()], random_state=0).fit(X, np.full(30, 2.5))
