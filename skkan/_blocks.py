@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import reduce
 from itertools import groupby, islice
 from operator import itemgetter
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -396,9 +397,33 @@ def _sum(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+class _OneBlasThread:
+    """Keeps BLAS to one thread while any thread of the process is within.
+
+    Each for itself would in the end set the limits that it has found, which may be another's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._controller: ThreadpoolController | None = None
+        self._limiter: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._controller = self._controller or ThreadpoolController()
+            if self._inside == 0:
+                self._limiter = self._controller.limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limiter.restore_original_limits()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
 
 
 @contextmanager
@@ -411,5 +436,5 @@ def tuned_for_blocks() -> Iterator[None]:
     # system and has it cleared page by page when the next one asks for it, which takes longer than
     # all arithmetic. This is the largest one that counts, and none of its pages is ever touched.
     np.empty(LARGEST_CHUNK, dtype=np.uint8)
-    with _controller().limit(limits=1, user_api="blas"):
+    with _ONE_BLAS_THREAD:
         yield

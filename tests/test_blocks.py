@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from networks import assert_close, draw_objective
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skkan import _blocks
 from skkan._block_sums import NodeValues, NormalEquations, Value, ValueAndGradient
@@ -122,14 +122,27 @@ def test_threads_obey_errstate_and_pass_errors_on(monkeypatch, objective):
         rows.sums(overflow, 1)
 
 
-def test_blas_is_limited_for_a_while():
-    def threads():
-        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+def threads():
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
+
+def test_blas_is_limited_for_a_while():
     before = threads()
     with tuned_for_blocks():
         assert set(threads()) <= {1}
     assert threads() == before
+
+
+def test_limits_of_several_threads_end_with_the_last():
+    first, second = tuned_for_blocks(), tuned_for_blocks()
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(threads()) <= {1}
+        second.__exit__(None, None, None)
+        assert threads() == before
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])

@@ -1,15 +1,20 @@
 """Row blocks that stay on the workers of a cluster.
 
-Every group of samples is a :class:`skkan._blocks.RowBlocks` of its own, in the memory of some
-worker. A sum sends the function there, once for all groups, and brings back one total: the groups'
-sums are added up in the order in which they would be in one process, so that the result is the same
-to the bit, whichever worker is done first.
+Samples lie in shares, runs of groups, each a :class:`skkan._blocks.RowBlocks` of its own in the
+memory of some worker. A sum sends the function there and brings back one total: the shares' sums
+are added up in the order in which they would be in one process, so that the result is the same to
+the bit, whichever worker is done first.
 
 All that lies on workers is the result of tasks, and Dask runs these again when a worker is lost.
+The function is part of every task. Were it a task of its own, or scattered, it could be lost with
+the worker that has it, or draw shares to that worker.
 """
 
+import ctypes
+import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from contextlib import suppress
+from functools import cache, partial, reduce
 from typing import Any
 
 import dask
@@ -18,13 +23,22 @@ from dask.delayed import Delayed, delayed
 from dask.sizeof import sizeof
 from scipy.sparse import issparse
 
-from skkan._blocks import Block, Extremes, RowBlocks, added_up, tuned_for_blocks
+from skkan._blocks import (
+    LARGEST_CHUNK,
+    Block,
+    Extremes,
+    RowBlocks,
+    added_up,
+    tuned_for_blocks,
+)
 from skkan._data import TrainingData
 from skkan._layer import Layer
 from skkan._typing import FloatArray
 
-# A power of 2, so that totals of so many groups can be added up as `added_up` wants it.
-FAN_IN = 16
+# A power of 2, so that totals of so many shares can be added up as `added_up` wants it.
+FAN_IN = 4
+# Names in malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @sizeof.register(TrainingData)
@@ -48,34 +62,36 @@ class DaskRows:
 
     Parameters
     ----------
-    groups : sequence of Delayed
-        The groups, as :class:`skkan._blocks.RowBlocks`, kept by the workers.
+    shares : sequence of Delayed
+        The shares, as :class:`skkan._blocks.RowBlocks`, kept by the workers.
     """
 
-    def __init__(self, groups: Sequence[Delayed]) -> None:
-        self._groups = groups
+    def __init__(self, shares: Sequence[Delayed]) -> None:
+        self._shares = shares
 
     @classmethod
     def of(
         cls,
-        groups: Sequence[Delayed],
+        shares: Sequence[Delayed],
+        group_rows: int,
         layer: Layer | None = None,
-        max_cache_bytes: Sequence[int] | None = None,
+        max_cache_bytes: int = 0,
     ) -> "DaskRows":
-        """Cut groups into blocks, with features of a network's first layer.
+        """Cut shares into blocks, with features of a network's first layer.
 
         Parameters
         ----------
-        groups : sequence of Delayed
-            The groups, as :class:`skkan._data.TrainingData`, kept by the workers.
+        shares : sequence of Delayed
+            The shares, as :class:`skkan._data.TrainingData`, kept by the workers.
+        group_rows : int
+            Number of samples of a group; a share has 1, 2, 4, 8, ... groups.
         layer : Layer, optional
             First layer, if its features may be of use.
-        max_cache_bytes : sequence of int, optional
-            For every group, how much memory its features may take.
+        max_cache_bytes : int, default=0
+            Memory that the features of a share may take.
         """
-        shared, budgets = as_task(layer), max_cache_bytes or [0] * len(groups)
-        rows = map(delayed(_rows_of_group), groups, [shared] * len(groups), budgets)
-        return cls(dask.persist(*rows))
+        cut = delayed(partial(_rows_of_share, layer, max_cache_bytes, group_rows))
+        return cls(dask.persist(*map(cut, shares)))
 
     def on_threads(self, n_jobs: int | None) -> "DaskRows":  # noqa: ARG002
         """Return the same blocks; how many run at a time is for the cluster to say."""
@@ -115,27 +131,39 @@ class DaskRows:
         return self._reduced("extremes", _merged, function, row_bytes)
 
     def _reduced(self, method: str, reduction: Callable[[list[Any]], Any], *arguments: Any) -> Any:
-        """Call a method of every group, and put the results together, neighbours first."""
-        shared = as_task((method, arguments, np.geterr()))
-        terms = [delayed(_called)(group, shared) for group in self._groups]
+        """Call a method of every share, and put the results together, neighbours first."""
+        call = delayed(partial(_called, method, arguments, np.geterr()))
+        terms = [call(share) for share in self._shares]
         while len(terms) > 1:
             runs = [terms[start : start + FAN_IN] for start in range(0, len(terms), FAN_IN)]
             terms = [delayed(reduction)(run) for run in runs]
         return dask.compute(terms[0])[0]
 
 
-def as_task(value: Any) -> Delayed:
-    """Return an object that goes to the cluster once, as a task, which can be run again."""
-    return delayed(value, pure=False, traverse=False)
-
-
-def _rows_of_group(data: TrainingData, layer: Layer | None, max_cache_bytes: int) -> RowBlocks:
+def _rows_of_share(
+    layer: Layer | None, max_cache_bytes: int, group_rows: int, data: TrainingData
+) -> RowBlocks:
+    _keep_memory()
     with tuned_for_blocks():
-        return RowBlocks(data, layer, 1, max_cache_bytes, group_rows=data.n_samples)
+        return RowBlocks(data, layer, 1, max_cache_bytes, group_rows)
 
 
-def _called(rows: RowBlocks, shared: tuple[Any, ...]) -> Any:
-    method, arguments, settings = shared
+@cache
+def _keep_memory() -> None:
+    """Undo what Dask asks of the C library of Linux where it starts workers.
+
+    There memory goes back to the system at once, and clearing it for the next block takes three
+    times as long as all arithmetic. :func:`tuned_for_blocks` cannot change that any more; these are
+    the limits that it leads to elsewhere.
+    """
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ:
+        with suppress(AttributeError, OSError, TypeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_MMAP_THRESHOLD, LARGEST_CHUNK)
+            mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_CHUNK)
+
+
+def _called(method: str, arguments: tuple[Any, ...], settings: Any, rows: RowBlocks) -> Any:
     with tuned_for_blocks(), np.errstate(**settings):
         return getattr(rows, method)(*arguments)
 

@@ -1,8 +1,8 @@
 """From blocks of samples in the user's units to what training starts from.
 
 In memory, rows are sorted and equal ones merged. As long as all samples together are small, one
-worker does just that and hands groups of them to the others; so a fit is the one in memory, bit by
-bit. Larger data stay where they are: but for rows at the borders of groups, nothing moves.
+worker does just that and hands shares of them to the others; so a fit is the one in memory, bit by
+bit. Larger data stay where they are: but for rows at the borders of shares, nothing moves.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from skkan._blocks import Samples, rows_of_a_group
+from skkan._blocks import Samples
 from skkan._data import TrainingData, column_order, scaling_of
 from skkan._preparation import Prepared, prepared
 from skkan._scaling import Scaling
 from skkan._typing import FloatArray
-from skkan.dask._samples import DaskSamples, worker_addresses
+from skkan.dask._samples import DaskSamples, rows_of_a_share, threads_by_worker
 
 SORTED_BYTES = 2**25
 
@@ -59,17 +59,17 @@ class Parts:
         blocks = dask.persist(*map(delayed(_taken), self.blocks, own))
         return replace(self, blocks=blocks, lengths=np.array([len(part) for part in own]))
 
-    def in_groups(self, size: int) -> Iterator[list[tuple[Delayed, slice]]]:
+    def in_shares(self, size: int) -> Iterator[list[tuple[Delayed, slice]]]:
         """Yield for every `size` samples in a row where they are."""
         starts = np.concatenate([[0], np.cumsum(self.lengths)])
         for first in range(0, self.n_samples, size):
             end = min(first + size, self.n_samples)
-            group = []
+            share = []
             for block, (low, high) in zip(self.blocks, _pairs(starts), strict=True):
                 own = slice(max(first - low, 0), min(end, high) - low)
                 if own.start < own.stop:
-                    group.append((block, own))
-            yield group
+                    share.append((block, own))
+            yield share
 
 
 def _pairs(starts: NDArray[np.intp]) -> list[tuple[int, int]]:
@@ -136,25 +136,27 @@ def _prepared_together(blocks: list[Part], *options: Any) -> Prepared:
 
 def _without_samples(whole: Prepared) -> Prepared:
     def empty(data: Samples) -> DaskSamples:
-        return DaskSamples([], data.n_samples, data.n_inputs, data.n_outputs, data.total)
+        return DaskSamples([], 0, data.n_samples, data.n_inputs, data.n_outputs, data.total)
 
     validation = None if whole.validation is None else empty(whole.validation)
     return replace(whole, data=empty(whole.data), validation=validation)
 
 
 def _shared_out(whole: Delayed, name: str, samples: Samples) -> DaskSamples:
-    """Give every worker some groups of samples that one of them has."""
-    size, workers = rows_of_a_group(samples.n_samples), worker_addresses()
-    groups = []
-    for number, start in enumerate(range(0, samples.n_samples, size)):
-        # Else they would all stay where they are.
-        with dask.annotate(workers=workers[number % len(workers)], allow_other_workers=True):
-            groups.append(delayed(_group_of)(whole, name, slice(start, start + size)))
+    """Give every worker a part of the samples that one of them has."""
+    size, workers = rows_of_a_share(samples.n_samples), list(threads_by_worker())
+    starts, shares = range(0, samples.n_samples, size), []
+    for number, start in enumerate(starts):
+        # Else they would all stay where they are. Neighbours are added up first.
+        with dask.annotate(
+            workers=workers[number * len(workers) // len(starts)], allow_other_workers=True
+        ):
+            shares.append(delayed(_share_of)(whole, name, slice(start, start + size)))
     counts = samples.n_samples, samples.n_inputs, samples.n_outputs
-    return DaskSamples(dask.persist(*groups), *counts, samples.total)
+    return DaskSamples(dask.persist(*shares), size, *counts, samples.total)
 
 
-def _group_of(whole: Prepared, name: str, part: slice) -> TrainingData:
+def _share_of(whole: Prepared, name: str, part: slice) -> TrainingData:
     data = getattr(whole, name)
     block = data.block(part)
     # Copies, which do not keep the whole.
@@ -162,15 +164,15 @@ def _group_of(whole: Prepared, name: str, part: slice) -> TrainingData:
 
 
 def _raw_samples(parts: Parts) -> DaskSamples:
-    """Return samples in groups, in the user's units."""
+    """Return samples in shares, in the user's units."""
     totals = dask.compute(*map(delayed(_total), parts.blocks))
     total = float(np.sum(totals))
-    groups = []
-    for members in parts.in_groups(rows_of_a_group(parts.n_samples)):
+    size, shares = rows_of_a_share(parts.n_samples), []
+    for members in parts.in_shares(size):
         pieces = [delayed(_piece)(block, part) for block, part in members]
-        groups.append(delayed(_joined)(pieces, total))
-    groups = dask.persist(*groups)
-    return DaskSamples(groups, parts.n_samples, parts.n_inputs, parts.n_outputs, total)
+        shares.append(delayed(_joined)(pieces, total))
+    shares = dask.persist(*shares)
+    return DaskSamples(shares, size, parts.n_samples, parts.n_inputs, parts.n_outputs, total)
 
 
 def _total(block: Part) -> float:
@@ -199,7 +201,7 @@ def _together(blocks: list[Part]) -> Part:
 
 def _scaled_samples(raw: DaskSamples, order: NDArray[np.intp], scaling: Scaling) -> DaskSamples:
     scaled = delayed(_scaled)
-    return replace(raw, groups=dask.persist(*(scaled(one, order, scaling) for one in raw.groups)))
+    return replace(raw, shares=dask.persist(*(scaled(one, order, scaling) for one in raw.shares)))
 
 
 def _scaled(raw: TrainingData, order: NDArray[np.intp], scaling: Scaling) -> TrainingData:

@@ -7,6 +7,7 @@ from functools import cached_property
 import dask
 import numpy as np
 from dask.delayed import Delayed, delayed
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from skkan._blocks import MAX_CACHE_BYTES, SAMPLE_ROWS, Block, rows_of_a_group
@@ -15,25 +16,31 @@ from skkan._layer import Layer
 from skkan._typing import FloatArray
 from skkan.dask._blocks import DaskRows
 
+# Enough for threads to finish at about the same time; every share is a task of every sum.
+SHARES_PER_THREAD = 4
+
 
 @dataclass(frozen=True)
 class DaskSamples:
-    """Samples in groups on workers.
+    """Samples in shares on workers.
 
     Takes the place of :class:`skkan._data.TrainingData`.
 
     Parameters
     ----------
-    groups : sequence of Delayed
-        The groups, as :class:`skkan._data.TrainingData` whose weights sum to 1 over all of them;
-        kept by the workers. All but the last are as large as :func:`rows_of_a_group` says.
+    shares : sequence of Delayed
+        The shares, as :class:`skkan._data.TrainingData` whose weights sum to 1 over all of them;
+        kept by the workers.
+    size : int
+        Number of samples of every share but the last, see :func:`rows_of_a_share`.
     n_samples, n_inputs, n_outputs : int
         Numbers of samples, inputs and targets.
     total : float
         Sum of the weights as they were given.
     """
 
-    groups: Sequence[Delayed]
+    shares: Sequence[Delayed]
+    size: int
     n_samples: int
     n_inputs: int
     n_outputs: int
@@ -41,7 +48,7 @@ class DaskSamples:
 
     @cached_property
     def _plain(self) -> DaskRows:
-        return DaskRows.of(self.groups)
+        return DaskRows.of(self.shares, rows_of_a_group(self.n_samples))
 
     @cached_property
     def _sample(self) -> Block:
@@ -49,11 +56,11 @@ class DaskSamples:
 
     def _at(self, rows: NDArray[np.intp]) -> Block:
         """Bring some samples to this process."""
-        order, size = np.argsort(rows), rows_of_a_group(self.n_samples)
+        order = np.argsort(rows)
         wanted = rows[order]
-        ends = np.searchsorted(wanted, size * np.arange(1, len(self.groups)))
-        parts = [own % size for own in np.split(wanted, ends)]
-        blocks = dask.compute(*map(delayed(_picked), self.groups, parts))
+        ends = np.searchsorted(wanted, self.size * np.arange(1, len(self.shares)))
+        parts = [own % self.size for own in np.split(wanted, ends)]
+        blocks = dask.compute(*map(delayed(_picked), self.shares, parts))
         back = np.argsort(order)
         return Block(*(np.concatenate(column)[back] for column in zip(*blocks, strict=True)))
 
@@ -76,9 +83,8 @@ class DaskSamples:
         """
         if layer is None:
             return self._plain
-        share = min(1.0, rows_of_a_group(self.n_samples) / self.n_samples)
-        budget = int(max_cache_bytes * len(worker_addresses()) * share)
-        return DaskRows.of(self.groups, layer, [budget] * len(self.groups))
+        budget = max_cache_bytes * len(threads_by_worker()) // len(self.shares)
+        return DaskRows.of(self.shares, rows_of_a_group(self.n_samples), layer, budget)
 
     def sample(self) -> Block:
         """Return the samples if they are no more than ``SAMPLE_ROWS``, else so many of them."""
@@ -104,16 +110,24 @@ class DaskSamples:
                 yield TrainingData(block.inputs[part], block.target[part], weight, self.total)
 
 
-def worker_addresses() -> list[str]:
-    """Return where the workers of the cluster in use are; one place that is none without it."""
+def threads_by_worker() -> dict[str, int]:
+    """Return how many threads every worker has, by address; without a cluster there is one."""
+    here = {"": cpu_count()}
     try:
         from distributed import default_client  # noqa: PLC0415
-    except ImportError:
-        return [""]
-    try:
-        return list(default_client().nthreads()) or [""]
-    except ValueError:
-        return [""]
+
+        return default_client().nthreads() or here
+    except (ImportError, ValueError):
+        return here
+
+
+def rows_of_a_share(n_samples: int) -> int:
+    """Return how many samples make up a share: those of 1, 2, 4, 8, ... groups."""
+    n_shares = SHARES_PER_THREAD * sum(threads_by_worker().values())
+    size = rows_of_a_group(n_samples)
+    while 2 * size * n_shares <= n_samples:
+        size *= 2
+    return size
 
 
 def _picked(

@@ -53,7 +53,7 @@ def test_a_fit_is_that_in_memory_though_a_worker_may_die_in_it(client, monkeypat
     def deadly_sums(rows, *arguments):
         calls.append(1)
         if len(calls) == 20 and solver == "lm":
-            holders = {where for every in client.who_has(rows._groups).values() for where in every}
+            holders = {where for every in client.who_has(rows._shares).values() for where in every}
             assert len(holders) == 2
             os.kill(client.run(os.getpid)[min(holders)], signal.SIGKILL)
         return sums(rows, *arguments)

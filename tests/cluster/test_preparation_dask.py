@@ -11,13 +11,14 @@ da = pytest.importorskip("dask.array")
 import dask  # noqa: E402
 from dask.delayed import delayed  # noqa: E402
 
-from skkan.dask import _preparation  # noqa: E402
+from skkan.dask import _preparation, _samples  # noqa: E402
 from skkan.dask._preparation import Parts, prepared_parts  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def small_groups(monkeypatch):
     monkeypatch.setattr(_blocks, "GROUP_ROWS", (7, 7))
+    monkeypatch.setattr(_samples, "threads_by_worker", lambda: {"": 1})
     with dask.config.set(scheduler="synchronous"):
         yield
 
@@ -36,8 +37,8 @@ def in_parts(X, y, weight, lengths):
 
 
 def collected(samples):
-    parts = dask.compute(*samples.groups)
-    assert all(len(part.inputs) == 7 for part in parts[:-1])
+    parts = dask.compute(*samples.shares)
+    assert all(len(part.inputs) == samples.size for part in parts[:-1])
     assert all(part.total == samples.total for part in parts)
     return [np.concatenate([getattr(p, n) for p in parts]) for n in ("inputs", "target", "weight")]
 
@@ -96,6 +97,7 @@ def test_sums_extremes_and_samples_are_those_in_memory(monkeypatch):
     X += np.random.default_rng(1).uniform(size=X.shape)
     expected = prepared(X, y, weight, True).data
     samples = prepared_parts(in_parts(X, y, weight, [200]), True).data
+    assert (samples.size, len(samples.shares)) == (28, 8)
     total = samples.rows().sums(_products, 32)
     for own, other in zip(total, expected.rows().sums(_products, 32), strict=True):
         np.testing.assert_array_equal(own, other)
