@@ -250,13 +250,13 @@ def _normalise_nodes(network: Network, depth: int, constants: _Constants) -> Non
         if a == 0.0 or lead.function.name == "0":
             continue
         redundant = lead.function.redundant if isinstance(lead.function, Symbol) else "none"
-        scale, shift = a, b
+        scale, shift, unit = a, b, None
         strongest = max(into, key=lambda key: abs(before.symbols[key].parameters[2]))
         c = float(before.symbols[strongest].parameters[2])
         if redundant in ("scale", "both") and c != 0.0:
             # An argument that is negative on the data has to stay so.
             scale = (1.0 if redundant == "both" else math.copysign(1.0, a * c)) / c
-            shift = b / a * scale
+            shift, unit = b / a * scale, float(round(scale * c))
             constants.hold(depth - 1, *strongest, "c")
         if redundant in ("shift", "both"):
             total = sum(float(before.symbols[key].parameters[3]) for key in into)
@@ -265,6 +265,9 @@ def _normalise_nodes(network: Network, depth: int, constants: _Constants) -> Non
         for n, key in enumerate(into):
             own = before.symbols[key].parameters * np.array([1.0, 1.0, scale, scale])
             own[3] += 0.0 if n else shift
+            if unit is not None and key == strongest:
+                # But for rounding it is.
+                own[2] = unit
             _update(network, depth - 1, key, own)
         for key in out:
             own = after.symbols[key].parameters.copy()

@@ -35,7 +35,7 @@ def exponential_data(n_samples=300):
 @pytest.fixture(scope="module")
 def exponential():
     X, y = exponential_data()
-    return KANRegressor((5,), random_state=0).fit(X, y), X, y
+    return KANRegressor((5,), sparsity=3e-3, random_state=0).fit(X, y), X, y
 
 
 def cut(model):
