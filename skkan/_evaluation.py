@@ -14,10 +14,9 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._base_functions import BaseFunction
 from skkan._compaction import compact, part_of
 from skkan._layer import Layer
-from skkan._symbolic_edge import SymbolicEdge
+from skkan._symbolic_edge import EdgeFunction, SymbolicEdge
 from skkan._typing import FloatArray
 
 FEW_ROWS = 16
@@ -28,14 +27,14 @@ class EdgesOfFunction:
 
     Parameters
     ----------
-    function : BaseFunction
+    function : EdgeFunction
         The function.
     edges : sequence of ((int, int), SymbolicEdge)
         Input node and subnode of the edges, and the edges.
     """
 
     def __init__(
-        self, function: BaseFunction, edges: Sequence[tuple[tuple[int, int], SymbolicEdge]]
+        self, function: EdgeFunction, edges: Sequence[tuple[tuple[int, int], SymbolicEdge]]
     ) -> None:
         self._value = function.value
         self._nodes = np.array([i for (i, _), _ in edges])

@@ -31,6 +31,14 @@ class Scaling:
         # Halves, because the difference of two large numbers may not be representable.
         return (0.5 * X - 0.5 * self.input_shift) / (0.5 * self.input_scale)
 
+    def input_units(self, i: int) -> tuple[float, float]:
+        """Return ``shift, scale`` of ``x = shift + scale * z``, from an input to its column.
+
+        The input of a constant column is zero, and stands for its constant.
+        """
+        scale = float(self.input_scale[i])
+        return float(self.input_shift[i]), scale if np.isfinite(scale) else 1.0
+
     def targets(self, target: FloatArray) -> FloatArray:
         """Return standardised targets; zero where the scale is."""
         scale = np.where(self.output_scale > 0.0, self.output_scale, np.inf)

@@ -1,13 +1,33 @@
 """Symbolic edges: a known function with an affine map on both of its sides."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from skkan._base_functions import BaseFunction
 from skkan._typing import FloatArray
 
 N_PARAMETERS = 4
+
+
+class EdgeFunction(Protocol):
+    """What a symbolic edge asks of its function; base functions and symbols have it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        ...
+
+    @property
+    def value(self) -> Callable[[FloatArray], FloatArray]:
+        """Function itself, elementwise."""
+        ...
+
+    @property
+    def slope(self) -> Callable[[FloatArray], FloatArray]:
+        """Derivative of it, elementwise."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +39,7 @@ class SymbolicEdge:
 
     Parameters
     ----------
-    function : BaseFunction
+    function : EdgeFunction
         The function ``f``, which may overflow or have a limited domain: beyond it the edge is
         infinite or NaN, and the solvers refuse such points.
     parameters : ndarray of shape (4,)
@@ -35,7 +55,7 @@ class SymbolicEdge:
     array([3.])
     """
 
-    function: BaseFunction
+    function: EdgeFunction
     parameters: FloatArray
 
     def value(self, x: FloatArray) -> FloatArray:

@@ -31,6 +31,15 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(left, right)
 
 
+def test_units_of_one_input():
+    X = np.array([[1.0, 7.0], [3.0, 7.0]])
+    data = TrainingData.unscaled(X, np.zeros((2, 1)), np.ones(2))
+    scaling = scaling_of(data, standardise=False)
+    for i in range(2):
+        shift, scale = scaling.input_units(i)
+        np.testing.assert_allclose(shift + scale * scaling.inputs(X)[:, i], X[:, i])
+
+
 @given(weighted_rows())
 def test_weights_are_repetitions(rows):
     X, target, weight = rows

@@ -1,15 +1,14 @@
 """EdgeDisplay."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skkan._network import Network
 from skkan._typing import FloatArray
 from skkan.inspection._edges import (
+    check_edge,
     fitted_network,
     in_units,
     input_names,
@@ -165,7 +164,7 @@ class EdgeDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         network = fitted_network(estimator)
-        _check_edge(network, layer, i, j)
+        check_edge(network, layer, i, j)
         inputs = estimator._validated(X, reset=False)
         from_names = input_names(estimator, feature_names)
         to_names = output_names(estimator, target_names)
@@ -277,15 +276,3 @@ class EdgeDisplay:
             self.border_.append(
                 self.ax_.axvspan(*ends, facecolor="0.5", alpha=0.15, linewidth=0, zorder=0)
             )
-
-
-def _check_edge(network: Network, layer: int, i: int, j: int) -> None:
-    _check_index("layer", layer, len(network.layers), "the network has", "layers")
-    own = network.layers[layer]
-    _check_index("i", i, own.n_in, f"layer {layer} has", "input nodes")
-    _check_index("j", j, own.n_subnodes, f"layer {layer} has", "sums")
-
-
-def _check_index(name: str, value: Any, n: int, owner: str, kind: str) -> None:
-    if not isinstance(value, Integral) or not 0 <= int(value) < n:
-        raise ValueError(f"{name}={value!r} is not in [0, {n - 1}]: {owner} {n} {kind}.")

@@ -13,6 +13,7 @@ import numpy as np
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan._typing import FloatArray
+from skkan.inspection._edges import check_edge
 from skkan.symbolic._fitting import FLOOR, SymbolFit, certain_share, fit_symbol, rank_symbols
 from skkan.symbolic._library import LIBRARY, get_symbol, search_symbols
 from skkan.symbolic._symbol import Symbol
@@ -36,32 +37,20 @@ def typical_rows(network: Network, X: FloatArray) -> FloatArray:
     return X[sorted(chosen)]
 
 
-def check_edge(network: Network, layer: int, i: int, j: int) -> None:
+def check_active_edge(network: Network, layer: int, i: int, j: int) -> None:
     """Raise an error unless there is such an edge and it is active."""
-    n_layers = len(network.layers)
-    _check_index("layer", layer, n_layers, f"the network has {n_layers} layers of edges")
-    own = network.layers[layer]
-    _check_index("i", i, own.n_in, f"layer {layer} has {own.n_in} input nodes")
-    _check_index("j", j, own.n_subnodes, f"layer {layer} leads to {own.n_subnodes} subnodes")
-    if not own.active[i, j]:
+    check_edge(network, layer, i, j)
+    if not network.layers[layer].active[i, j]:
         raise ValueError(
             f"edge (layer={layer}, i={i}, j={j}) has been pruned and is zero; choose one where "
             f"network_.layers[{layer}].active is True."
         )
 
 
-def _check_index(name: str, value: int, count: int, fact: str) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not 0 <= value < count:
-        raise ValueError(f"{name}={value!r} does not exist: {fact}, counted from 0.")
-
-
 def _units(network: Network, layer: int, i: int, j: int) -> tuple[float, float, float]:
     """Return ``shift, scale, factor``: node from user's argument, user's value from edge."""
-    shift, scale, factor = 0.0, 1.0, 1.0
-    if layer == 0 and np.isfinite(network.scaling.input_scale[i]):
-        shift = float(network.scaling.input_shift[i])
-        scale = float(network.scaling.input_scale[i])
+    shift, scale = network.scaling.input_units(i) if layer == 0 else (0.0, 1.0)
+    factor = 1.0
     if layer == len(network.layers) - 1 and network.scaling.output_scale[j] > 0.0:
         factor = float(network.scaling.output_scale[j])
     return shift, scale, factor
@@ -126,8 +115,7 @@ def with_fit(
     """Return the network with an edge of given parameters in the units of the data."""
     layer, i, j = edge
     shift, scale, factor = _units(network, layer, i, j)
-    own: Any = symbol
-    new = SymbolicEdge(own, np.array(parameters, dtype=np.float64))
+    new = SymbolicEdge(symbol, np.array(parameters, dtype=np.float64))
     return network.with_symbol(layer, i, j, new.of_moved_input(shift, scale).scaled(1.0 / factor))
 
 
@@ -140,7 +128,7 @@ def fixed(
 ) -> Network:
     """Return the network with a symbol in the place of an edge; raise where it cannot be there."""
     layer, i, j = edge
-    check_edge(network, layer, i, j)
+    check_active_edge(network, layer, i, j)
     function = get_symbol(symbol)
     x, y = edge_samples(network, X, layer, i, j)
     if parameters is None:
@@ -173,7 +161,7 @@ def fixed(
 def unfixed(network: Network, X: FloatArray, edge: tuple[int, int, int]) -> Network:
     """Return the network with a spline in the place of a symbolic edge."""
     layer, i, j = edge
-    check_edge(network, layer, i, j)
+    check_active_edge(network, layer, i, j)
     if (i, j) not in network.layers[layer].symbols:
         raise ValueError(
             f"edge (layer={layer}, i={i}, j={j}) is a spline already; only edges in "

@@ -79,7 +79,7 @@ class SymbolicMixin:
         'sin'
         """
         check_is_fitted(self)
-        _editing.check_edge(self.network_, layer, i, j)
+        _editing.check_active_edge(self.network_, layer, i, j)
         edge, uncertainty = (layer, i, j), float(self._uncertainties()[layer][i, j])
         return SymbolTable(
             _editing.rank_edge(

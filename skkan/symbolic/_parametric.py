@@ -10,11 +10,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from skkan._typing import FloatArray
-from skkan.symbolic._rounding import nice_constants
+from skkan.symbolic._rounding import constants_to_try
 
 # Distances within which nice constants are tried, relative to numbers above 1.
 REACHES = (1e-8, 1e-5, 1e-2)
-N_CANDIDATES = 3
 SNAP_ITER = 10
 
 
@@ -167,7 +166,7 @@ class ParametricFormula:
                     continue
                 value = formula.values[formula.constants.index(constant)]
                 limit = before * math.exp(0.5 * worth * (n_exact + 1)) + rounding
-                for expression, nice in _candidates(value, reach):
+                for expression, nice in constants_to_try(value, reach, reach == REACHES[-1]):
                     if (constant, nice) in tried:
                         continue
                     tried.add((constant, nice))
@@ -197,17 +196,3 @@ class ParametricFormula:
 
         table = zip(self.constants, self.values, strict=True)
         return self.expression.xreplace({own: sympy.Float(value, 17) for own, value in table})
-
-
-def _candidates(value: float, reach: float) -> list[tuple[Any, float]]:
-    """Return nice constants worth a try, and the simplest ones however far away."""
-    import sympy  # noqa: PLC0415
-
-    if not math.isfinite(value):
-        return []
-    near = nice_constants(value, reach * max(1.0, abs(value)))[:N_CANDIDATES]
-    found = [(own.expression, own.value) for own in near]
-    if reach == REACHES[-1]:
-        sign = int(math.copysign(1, value))
-        found += [(sympy.S.Zero, 0.0), (sympy.Integer(sign), float(sign))]
-    return found

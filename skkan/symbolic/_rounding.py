@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+# Of the nice constants near a fitted one.
+N_TRIED = 3
+
 
 class Constant(NamedTuple):
     """A nice constant.
@@ -135,3 +138,27 @@ def snap(value: float, tolerance: float) -> Any:
     """
     constants = nice_constants(value, tolerance)
     return constants[0].expression if constants else None
+
+
+def constants_to_try(value: float, reach: float, simplest: bool) -> list[tuple[Any, float]]:
+    """Return the nice constants worth a try in place of a fitted one, exactly and as numbers.
+
+    Parameters
+    ----------
+    value : float
+        The fitted constant.
+    reach : float
+        Largest distance, relative for numbers beyond 1.
+    simplest : bool
+        Whether to add 0 and the unit of the same sign, however far away.
+    """
+    if not math.isfinite(value):
+        return []
+    near = nice_constants(value, reach * max(1.0, abs(value)))[:N_TRIED]
+    found = [(own.expression, own.value) for own in near]
+    if simplest:
+        import sympy  # noqa: PLC0415
+
+        sign = int(math.copysign(1, value))
+        found += [(sympy.S.Zero, 0.0), (sympy.Integer(sign), float(sign))]
+    return found

@@ -24,11 +24,10 @@ from skkan._typing import FloatArray
 from skkan.symbolic._export import to_sympy
 from skkan.symbolic._fitting import _canonical
 from skkan.symbolic._polish import polish
-from skkan.symbolic._rounding import nice_constants
+from skkan.symbolic._rounding import constants_to_try
 from skkan.symbolic._symbol import Symbol
 
 REACHES = (1e-7, 1e-4, 1e-2)
-N_CANDIDATES = 3
 # A relative error of the outputs that counts as rounding.
 ROUNDING = 1e-9
 
@@ -195,7 +194,7 @@ def _hold_redundant(constants: _Constants, depth: int, i: int, j: int, function:
 
 def _canonical_edge(edge: SymbolicEdge, x: FloatArray) -> SymbolicEdge:
     """Return the same edge with a scale or shift of the argument that is redundant put outside."""
-    function: Any = edge.function
+    function = edge.function
     if not isinstance(function, Symbol) or function.name == "0":
         return edge
     a, b = _canonical(function, float(edge.parameters[0]), float(edge.parameters[1]))
@@ -299,7 +298,8 @@ def _snapped(
         limit = before * math.exp(worth * (len(exact) + 1)) + slack
         if not loss.has_noise_level:
             limit = before + 0.5 * worth * (len(exact) + 1)
-        for expression, nice in _candidates(float(network.get_parameters()[place]), reach):
+        present = float(network.get_parameters()[place])
+        for expression, nice in constants_to_try(present, reach, reach == REACHES[-1]):
             if (key, nice) in tried:
                 continue
             tried.add((key, nice))
@@ -317,17 +317,3 @@ def _snapped(
                 exact[key] = expression
                 break
     return network, value, exact
-
-
-def _candidates(value: float, reach: float) -> list[tuple[Any, float]]:
-    """Return nice constants worth a try, and the simplest ones however far away."""
-    import sympy  # noqa: PLC0415
-
-    if not math.isfinite(value):
-        return []
-    near = nice_constants(value, reach * max(1.0, abs(value)))[:N_CANDIDATES]
-    found = [(own.expression, own.value) for own in near]
-    if reach == REACHES[-1]:
-        sign = int(math.copysign(1, value))
-        found += [(sympy.S.Zero, 0.0), (sympy.Integer(sign), float(sign))]
-    return found

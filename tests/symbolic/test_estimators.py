@@ -72,6 +72,16 @@ def test_suggestions_are_in_the_units_of_the_data():
     assert np.ptp(change) < 1e-9
 
 
+def test_symbols_of_constant_columns():
+    X = np.column_stack([np.linspace(-1.0, 1.0, 60), np.full(60, 5.0)])
+    model = KANRegressor((), random_state=0).fit(X, X[:, 0])
+    before = model.predict(X)
+    # An argument is what the column holds: 5, of which the logarithm exists.
+    model.fix_symbolic(0, 1, 0, "log", [1.0, 0.0, 0.0, 0.0]).fix_symbolic(0, 0, 0, "x")
+    np.testing.assert_allclose(model.predict(X), before, atol=1e-6)
+    np.testing.assert_allclose(model.to_function()(X), model.predict(X), rtol=1e-9, atol=1e-9)
+
+
 def test_fix_and_unfix(model, fitted):
     X = fitted[1]
     before = model.predict(X)
