@@ -94,7 +94,6 @@ def kernel(shape: tuple[int, ...], grid_size: int, n_samples: int, n_jobs: int):
 def time_skkan(task: str, case: str, threads: int, repetitions: int) -> Result:
     from skkan import KANRegressor
     from skkan._blocks import tuned_for_blocks
-
     from skkan.solvers._lbfgs import minimize_lbfgs
 
     shape, grid_size, n_samples = SHAPES[case]
