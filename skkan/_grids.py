@@ -12,6 +12,10 @@ from skkan._typing import FloatArray
 # just beyond the outermost sample.
 MARGIN = 0.05
 FULL_ENOUGH = 0.85
+# Few samples lead to the largest and smallest values of a hidden node. Of more equal intervals than
+# this, the outermost would hold next to none; fewer can be equal, which takes half the time.
+MOST_EQUAL = 10
+LEAST_HIDDEN_SHARE = 0.25
 MAX_QUANTILE_SHARE = 0.98
 
 
@@ -126,6 +130,11 @@ def input_limit(grid_size: int) -> float:
     return 1.0 + min(MARGIN, 1.0 / grid_size)
 
 
+def hidden_quantile_share(quantile_share: float, grid_size: int) -> float:
+    """Return the share of quantiles for hidden grids, of which the finest has `grid_size`."""
+    return max(quantile_share, LEAST_HIDDEN_SHARE) if grid_size > MOST_EQUAL else quantile_share
+
+
 def refine_inputs(
     network: Network,
     data: Samples,
@@ -206,13 +215,15 @@ def follow_hidden_nodes(
         centre = (middle - shift) / half
         following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
         following.move_symbols(shift, half)
-        limit = 1.0 + MARGIN
-        nodes: FloatArray = np.zeros((1, layer.n_out))
-        weight: FloatArray = np.ones(1)
         if quantile_share > 0.0:
             some = data.sample()
-            nodes, weight = values(some)[:, -layer.n_out :] - centre, some.weight
-        ends = breakpoints(nodes, weight, limit, grid_size, quantile_share)
+            nodes = values(some)[:, -layer.n_out :] - centre
+            ends = breakpoints(nodes, some.weight, 1.0, grid_size, quantile_share)
+            # What the outermost samples tell goes on beyond them.
+            ends = stretched(ends, MARGIN)
+        else:
+            limit = np.full(layer.n_out, 1.0 + MARGIN)
+            ends = uniform_breakpoints(-limit, limit, grid_size)
         ends += centre[:, None]
         ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         ends = stretched(ends, stretch)

@@ -5,7 +5,7 @@ from functools import partial
 
 from skkan._block_sums import Value
 from skkan._blocks import Rows, Samples
-from skkan._grids import follow_hidden_nodes, input_limit
+from skkan._grids import follow_hidden_nodes, hidden_quantile_share, input_limit
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
@@ -111,7 +111,7 @@ class Problem:
             network,
             self.data,
             grid_size,
-            settings.quantile_share,
+            hidden_quantile_share(settings.quantile_share, settings.grid_sizes[-1]),
             stretch,
             fresh,
             settings.n_jobs,

@@ -45,7 +45,8 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
     knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
         Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
         or, for a number, the mean of both with that weight on the equally full ones. A weight of
-        at most 0.98 is used, so that ties never make an interval vanish.
+        at most 0.98 is used, so that ties never make an interval vanish, and of at least 0.25 on
+        hidden nodes where `grid_size` goes beyond 10, so that samples reach their ends.
     solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
         ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
         all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap

@@ -6,10 +6,13 @@ from hypothesis.extra.numpy import arrays
 from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid, points
 
 from skkan._grids import (
+    LEAST_HIDDEN_SHARE,
     MARGIN,
     MAX_QUANTILE_SHARE,
+    MOST_EQUAL,
     breakpoints,
     follow_hidden_nodes,
+    hidden_quantile_share,
     input_limit,
     refine_inputs,
     refined,
@@ -370,6 +373,31 @@ def test_stretch_lengthens_the_outermost_intervals(grid_size):
     limit = 1.0 + MARGIN
     plain = np.tile(np.linspace(-limit, limit, grid_size + 1), (3, 1))
     np.testing.assert_allclose(ends, stretched(plain, 0.15), rtol=0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("stretch", [0.0, 0.15])
+def test_outermost_intervals_of_fine_hidden_grids_hold_samples(stretch):
+    """The ends of a sum of many inputs are reached by few samples."""
+    rng = np.random.default_rng(23)
+    inputs = rng.uniform(-1.0, 1.0, size=(1000, 6))
+    data, grid_size = points(inputs, np.ones(1000)), 40
+    network = draw_network(rng, (6, 3, 1))
+    lowest = {}
+    for share in (0.0, hidden_quantile_share(0.0, grid_size)):
+        other = network.copy()
+        follow_hidden_nodes(other, data, grid_size, share, stretch)
+        nodes, ends = hidden_nodes(other, inputs)[0], other.layers[1].grid.breakpoints
+        below = (nodes < ends[:, 1]).sum(axis=0)
+        lowest[share] = np.minimum(below, (nodes > ends[:, -2]).sum(axis=0)).min()
+        np.testing.assert_allclose(ends[:, 0], -1.0 - MARGIN - stretch, rtol=1e-14)
+        np.testing.assert_allclose(ends[:, -1], 1.0 + MARGIN + stretch, rtol=1e-14)
+    assert lowest[LEAST_HIDDEN_SHARE] > lowest[0.0]
+
+
+def test_hidden_grids_have_a_share_of_quantiles_where_they_get_fine():
+    assert hidden_quantile_share(0.0, MOST_EQUAL) == 0.0
+    assert hidden_quantile_share(0.0, MOST_EQUAL + 1) == LEAST_HIDDEN_SHARE
+    assert hidden_quantile_share(0.7, MOST_EQUAL + 1) == 0.7
 
 
 @pytest.mark.parametrize("grid_size", [1, 5, 20, 21, 40, 160])

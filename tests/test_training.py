@@ -333,7 +333,7 @@ def test_next_to_noise_free_data_are_held_at_the_border(monkeypatch, seed):
     bending = clone(model).fit(X, y)
     assert bending._penalty.order == BENDING
     worse = bending.predict(X_test[border]) - y_test[border]
-    assert np.mean(error[border] ** 2) < 0.5 * np.mean(worse**2)
+    assert np.mean(error[border] ** 2) < 0.8 * np.mean(worse**2)
 
 
 @pytest.mark.parametrize("degree", [2, 3, 4])
