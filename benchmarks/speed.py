@@ -5,11 +5,12 @@ some repetitions; the memory is what the process has needed above what it had wi
 packages. For the steps, another process runs them once, to tell the time with start and imports;
 there skkan fits an estimator, which lets starts race before the steps.
 
-"dense" is a KAN in PyTorch that evaluates the recursion of Cox and de Boor on the whole grid and
-then multiplies matrices, which is the idea of efficient-kan; "MLP" is scikit-learn's with two
-hidden layers of 64; pykan runs in its speed mode. The roofline holds the arithmetic of the kernel
-against the rates that this machine reaches for a large matrix product and for a copy of memory. Run
-from the checkout, with the extra ``peers`` installed:
+"skkan32" is skkan with ``dtype="float32"``; "dense" is a KAN in PyTorch that evaluates the
+recursion of Cox and de Boor on the whole grid and then multiplies matrices, which is the idea of
+efficient-kan; "MLP" is scikit-learn's with two hidden layers of 64; pykan runs in its speed mode.
+The roofline holds the arithmetic of the kernel against the rates that this machine reaches for a
+large matrix product and for a copy of memory. Run from the checkout, with the extra ``peers``
+installed:
 
     python benchmarks/speed.py --threads 2 --csv speed.csv
 """
@@ -33,7 +34,7 @@ STEPS = 50
 DEGREE = 3
 # The C library asks the system for no less at a time.
 SMALLEST_MEMORY = 1e6
-PEERS = ("skkan", "pykan", "dense", "MLP")
+PEERS = ("skkan", "skkan32", "pykan", "dense", "MLP")
 Result = dict[str, float]
 
 
@@ -68,7 +69,13 @@ def fastest(function: Callable[[], object], repetitions: int, before: float) -> 
     }
 
 
-def kernel(shape: tuple[int, ...], grid_size: int, n_samples: int, n_jobs: int):
+def kernel(
+    shape: tuple[int, ...],
+    grid_size: int,
+    n_samples: int,
+    n_jobs: int,
+    dtype: str = "float64",
+):
     """Return skkan's objective for a random network, and its parameters."""
     from skkan._blocks import RowBlocks
     from skkan._data import TrainingData, scaling_of
@@ -87,11 +94,14 @@ def kernel(shape: tuple[int, ...], grid_size: int, n_samples: int, n_jobs: int):
     network = random_network(scaling, shape, ends, DEGREE, None, "rough", rng)
     follow_hidden_nodes(network, data, grid_size, 0.0)
     penalty = Penalty(network, 1e-6, 1e-6)
-    rows = RowBlocks(data, network.layers[0], n_jobs)
-    return Objective(network, data, SquaredLoss(), penalty, rows), network.get_parameters()
+    rows = RowBlocks(data, network.layers[0].astype(dtype), n_jobs)
+    objective = Objective(network, data, SquaredLoss(), penalty, rows, dtype=dtype)
+    return objective, network.get_parameters()
 
 
-def time_skkan(task: str, case: str, threads: int, repetitions: int) -> Result:
+def time_skkan(
+    task: str, case: str, threads: int, repetitions: int, dtype: str = "float64"
+) -> Result:
     from skkan import KANRegressor
     from skkan._blocks import tuned_for_blocks
     from skkan.solvers._lbfgs import minimize_lbfgs
@@ -99,7 +109,7 @@ def time_skkan(task: str, case: str, threads: int, repetitions: int) -> Result:
     shape, grid_size, n_samples = SHAPES[case]
     before = peak_bytes()
     if repetitions:
-        objective, parameters = kernel(shape, grid_size, n_samples, threads)
+        objective, parameters = kernel(shape, grid_size, n_samples, threads, dtype)
         with tuned_for_blocks():
             if task == "gradient":
                 return fastest(
@@ -118,9 +128,14 @@ def time_skkan(task: str, case: str, threads: int, repetitions: int) -> Result:
         max_iter=STEPS,
         tol=0.0,
         n_jobs=threads,
+        dtype=dtype,
         random_state=0,
     )
     return fastest(lambda: model.fit(X, y), repetitions, before)
+
+
+def time_skkan32(task: str, case: str, threads: int, repetitions: int) -> Result:
+    return time_skkan(task, case, threads, repetitions, "float32")
 
 
 def time_torch(model, X, y, repetitions: int, before: float) -> Result:
@@ -245,7 +260,13 @@ def time_mlp(task: str, case: str, _threads: int, repetitions: int) -> Result:
     return {**second, **{name: (second[name] - first[name]) / 10.0 for name in names}}
 
 
-TIMERS = {"skkan": time_skkan, "pykan": time_pykan, "dense": time_dense, "MLP": time_mlp}
+TIMERS = {
+    "skkan": time_skkan,
+    "skkan32": time_skkan32,
+    "pykan": time_pykan,
+    "dense": time_dense,
+    "MLP": time_mlp,
+}
 
 
 def arithmetic(shape: tuple[int, ...], grid_size: int) -> float:
@@ -307,7 +328,7 @@ def line(row: dict[str, Any], own: dict[str, Any]) -> str:
         row["whole"] / own["whole"],
     ]
     return (
-        f"{row['task']:8s} {row['case']:5s} {row['peer']:5s} {row['seconds']:9.5f} s "
+        f"{row['task']:8s} {row['case']:5s} {row['peer']:7s} {row['seconds']:9.5f} s "
         f"({row['processor_seconds']:.5f} s of processors), {row['memory'] / 1e6:.0f} MB, "
         f"cold with imports {row['whole']:.1f} s; over "
         f"{own['peer']}: time {ratios[0]:.1f}, memory {ratios[1]:.1f}, cold {ratios[2]:.1f}"
@@ -331,13 +352,15 @@ def main() -> None:
     for task, case in [("gradient", "large"), ("gradient", "small"), ("steps", "small")]:
         own = None
         for peer in arguments.peers:
-            repetitions = 1 if case == "large" and peer != "skkan" else arguments.repetitions
+            repetitions = 1 if case == "large" and "skkan" not in peer else arguments.repetitions
             row = row_of(peer, task, case, arguments.threads, repetitions)
             rows.append(row)
             own = own or row
             print(line(row, own), flush=True)
-            if peer == "skkan" and task == "gradient":
-                print(roofline(arguments.threads, row["seconds"], case), flush=True)
+    # Last, as processes count the memory that the one which started them has had.
+    for row in rows:
+        if row["peer"] == "skkan" and row["task"] == "gradient":
+            print(roofline(arguments.threads, row["seconds"], row["case"]))
     if arguments.csv:
         import pandas as pd
 

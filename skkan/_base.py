@@ -10,12 +10,12 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._base_functions import BASE_FUNCTIONS
@@ -85,6 +85,7 @@ class BaseKAN(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
         "max_cache_bytes": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -111,6 +112,7 @@ class BaseKAN(
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
@@ -133,6 +135,7 @@ class BaseKAN(
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.n_jobs = n_jobs
+        self.dtype = dtype
         self.max_cache_bytes = max_cache_bytes
         self.random_state = random_state
         self.verbose = verbose
@@ -208,6 +211,7 @@ class BaseKAN(
             max_cache_bytes=int(self.max_cache_bytes),
             batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
             learning_rate=float(self.learning_rate_init),
+            dtype=np.dtype(self.dtype).name,
         )
 
     def _train_encoded(

@@ -1,6 +1,7 @@
 """Functions of a block of samples, whose sums are the loss, its gradient and its curvature.
 
-Each holds a network with its parameters and a loss, and no data; see :mod:`skkan._blocks`.
+Each holds a network with its parameters and a loss, and no data; see :mod:`skkan._blocks`. What it
+does with the samples, it does in the precision of its network; errors and losses are in double.
 """
 
 from collections.abc import Sequence
@@ -93,14 +94,23 @@ class LossFunction:
 
     def trace(self, block: Block) -> Trace:
         """Run forward on a block."""
-        return self.network.trace(block.inputs, block.features)
+        return self.network.trace(self.inputs(block), block.features)
+
+    def inputs(self, block: Block) -> FloatArray:
+        """Return the inputs in the precision of the network."""
+        return block.inputs.astype(self.network.layers[0].dtype, copy=False)
+
+    def curvature_factor(self, trace: Trace, block: Block) -> FloatArray:
+        """Return the factor of the loss's curvature at the outputs of a trace."""
+        out = trace.nodes[-1]
+        return self.loss.curvature_factor(out, block.weight).astype(out.dtype, copy=False)
 
     def gradient_at(self, trace: Trace, block: Block) -> tuple[float, FloatArray]:
         """Return loss and gradient of a block, given its trace."""
         out = trace.nodes[-1]
         value = self.loss.value(out, block.target, block.weight)
         residual = self.loss.gradient(out, block.target, block.weight)
-        return value, self.network.gradient(trace, residual)
+        return value, self.network.gradient(trace, residual.astype(out.dtype, copy=False))
 
 
 class Value(LossFunction):
@@ -108,7 +118,7 @@ class Value(LossFunction):
 
     def __call__(self, block: Block) -> tuple[float]:
         """Return the loss of a block."""
-        out = self.network.outputs(block.inputs, block.features)
+        out = self.network.outputs(self.inputs(block), block.features)
         return (self.loss.value(out, block.target, block.weight),)
 
 
@@ -146,7 +156,7 @@ class NormalEquations(LossFunction):
         """Return loss, gradient and matrix of a block."""
         trace = self.trace(block)
         value, gradient = self.gradient_at(trace, block)
-        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
+        factor = self.curvature_factor(trace, block)
         jacobian = self.network.jacobian(trace, factor)
         if self.free is not None:
             gradient, jacobian = gradient[self.free], jacobian[:, self.free]
@@ -169,8 +179,9 @@ class GaussNewtonProduct(LossFunction):
     def __call__(self, block: Block) -> tuple[FloatArray]:
         """Return the part of a block."""
         network, trace = self.network, self.trace(block)
-        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
-        change = network.tangent(trace, self.vector)[:, None, :] @ factor
+        factor = self.curvature_factor(trace, block)
+        direction = self.vector.astype(factor.dtype, copy=False)
+        change = network.tangent(trace, direction)[:, None, :] @ factor
         weighted = (change @ factor.transpose(0, 2, 1))[:, 0, :]
         return (network.gradient(trace, weighted),)
 
@@ -198,13 +209,14 @@ class NodeCurvatures(LossFunction):
         network, trace = self.network, self.trace(block)
         matrices: list[FloatArray] = []
         tails: list[FloatArray] = []
-        factor = self.loss.curvature_factor(trace.nodes[-1], block.weight)
+        factor = self.curvature_factor(trace, block)
         for depth in reversed(range(len(network.layers))):
             layer, features = network.layers[depth], as_dense(trace.features[depth])
             symbols = trace.symbols[depth]
             factor = network.to_subnodes(trace, depth, factor)
             squares = (factor**2).sum(axis=2)
-            own = np.empty((layer.n_subnodes, features.shape[1], features.shape[1]))
+            width = features.shape[1]
+            own = np.empty((layer.n_subnodes, width, width), dtype=features.dtype)
             for node, roots in enumerate(np.sqrt(squares).T):
                 scaled = features * roots[:, None]
                 np.matmul(scaled.T, scaled, out=own[node])

@@ -222,10 +222,14 @@ class RowBlocks:
 
     def _all_features(self, layer: Layer) -> Features:
         slices = self._parts(_rows(layer.row_bytes))[1]
-        parts = self._map(lambda part: layer.features(self.data.block(part).inputs), slices)
+        dtype = layer.dtype
+        parts = self._map(
+            lambda part: layer.features(self.data.block(part).inputs.astype(dtype, copy=False)),
+            slices,
+        )
         if leaves_out_zeros(layer.n_features):
             return vstack(list(parts), format="csr")
-        features = np.empty((self.data.n_rows, layer.n_in * layer.n_features))
+        features = np.empty((self.data.n_rows, layer.n_in * layer.n_features), dtype=dtype)
         start = 0
         for part in parts:
             features[start : start + len(part)] = part
@@ -345,8 +349,8 @@ def _rows(row_bytes: int) -> int:
 
 def feature_bytes(layer: Layer) -> int:
     """Return the memory that the features of a sample take."""
-    probe = layer.features(np.zeros((1, layer.n_in)))
-    return 12 * probe.nnz if issparse(probe) else probe.nbytes
+    probe = layer.features(np.zeros((1, layer.n_in), dtype=layer.dtype))
+    return probe.data.nbytes + probe.indices.nbytes if issparse(probe) else probe.nbytes
 
 
 def rows_of_a_group(n_samples: int) -> int:
@@ -356,12 +360,16 @@ def rows_of_a_group(n_samples: int) -> int:
 
 
 def _sequential_sum(terms: Iterator[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return the sum of tuples, which are used up, one after the other."""
-    totals = list(next(terms))
+    """Return the sum of tuples, which are used up, one after the other, in double precision."""
+    totals = [_in_double(own) for own in next(terms)]
     for term in terms:
         for number, own in enumerate(term):
             totals[number] += own
     return tuple(totals)
+
+
+def _in_double(term: Any) -> Any:
+    return term.astype(np.float64) if getattr(term, "dtype", None) == np.float32 else term
 
 
 def added_up(terms: Iterable[tuple[Any, ...]]) -> tuple[Any, ...]:

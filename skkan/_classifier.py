@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
@@ -121,6 +121,12 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         through the samples block by block, as predictions for many samples do. It changes no
         result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
         cores. BLAS is kept to one thread during a fit.
+    dtype : {"float64", "float32"}, default="float64"
+        Precision of what `fit` does for every sample: edge functions, their derivatives, and the
+        products of those. Single precision takes half the memory for features and less time where
+        there are many samples, and leaves relative errors of about 1e-6, which noise hides but
+        formulas do not. Samples, sums over them, parameters and predictions are in double precision
+        all the same, and so are the steps of `partial_fit` after the first.
     max_cache_bytes : int, default=2**28
         Memory, in bytes, for what is only kept to save time. Features of the first layer, one
         number per sample, column and spline, are kept if they fit in, or else computed anew
@@ -239,6 +245,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
         n_iter_no_change: int = 10,
         warm_start: bool = False,
         n_jobs: int | None = None,
+        dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
@@ -263,6 +270,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, BaseKAN):
             n_iter_no_change=n_iter_no_change,
             warm_start=warm_start,
             n_jobs=n_jobs,
+            dtype=dtype,
             max_cache_bytes=max_cache_bytes,
             random_state=random_state,
             verbose=verbose,

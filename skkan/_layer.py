@@ -11,10 +11,12 @@ Edges may be missing or be known functions instead of splines, and the sums may 
 product nodes (Liu et al., arXiv:2408.10205); then the sums are called subnodes.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skkan._base_functions import BaseFunction
 from skkan._features import Features, LocalFeatures, leaves_out_zeros
@@ -106,6 +108,20 @@ class Layer:
             self.grid, self.coef.copy(), self.base, self.active, self.symbols, self.arities
         )
 
+    def astype(self, dtype: DTypeLike) -> "Layer":
+        """Return the layer in another precision, in which it then takes and gives arrays.
+
+        Symbolic edges keep their parameters, and are evaluated in double precision.
+        """
+        other = copy.copy(self)
+        other.grid, other.coef = self.grid.astype(dtype), self.coef.astype(dtype)
+        return other
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Precision of the coefficients."""
+        return self.coef.dtype
+
     @property
     def active(self) -> NDArray[np.bool_]:
         """Edges that are not identically zero, shape (n_in, n_subnodes); not writable."""
@@ -183,7 +199,7 @@ class Layer:
         """Memory that features and their slopes take for a sample, about."""
         if leaves_out_zeros(self.n_features):
             return self.n_in * (24 * (self.grid.degree + 2) + 8 * self.n_subnodes)
-        return 16 * self.n_in * self.n_features
+        return 2 * self.dtype.itemsize * self.n_in * self.n_features
 
     def features(self, x: FloatArray) -> Features:
         """Return ``Phi``, shape (n_samples, n_in * n_features), sparse if the grid is fine."""

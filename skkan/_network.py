@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skkan._compaction import compact
 from skkan._evaluation import Evaluator
@@ -119,6 +119,12 @@ class Network:
         clone = copy.copy(self)
         clone.layers = [layer.copy() for layer in self.layers]
         return clone
+
+    def astype(self, dtype: DTypeLike) -> "Network":
+        """Return the network in another precision, to be evaluated in it on scaled inputs."""
+        other = copy.copy(self)
+        other.layers = [layer.astype(dtype) for layer in self.layers]
+        return other
 
     def split(self, parameters: FloatArray) -> Iterator[FloatArray]:
         """Cut a flat vector into arrays of the shapes of the layers' coefficients.
@@ -388,7 +394,7 @@ class Network:
             Row ``n * n_seeds + q`` is ``sum_k seeds[n, k, q] d out_k[n] / d parameters``.
         """
         n_samples, _, n_seeds = seeds.shape
-        jacobian = np.empty((n_samples, n_seeds, self.n_parameters))
+        jacobian = np.empty((n_samples, n_seeds, self.n_parameters), dtype=seeds.dtype)
         stop, last = self.n_coefficients, self.n_parameters
         for depth in reversed(range(len(self.layers))):
             layer, symbols = self.layers[depth], trace.symbols[depth]

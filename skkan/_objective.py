@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from skkan._block_sums import (
     GaussNewtonProduct,
@@ -38,6 +38,9 @@ class Objective:
         so that many objectives can share them.
     sparsity : Sparsity, optional
         Penalty on the magnitudes of the edges.
+    dtype : dtype, default=float64
+        Precision of what is done for every sample. Sums over samples, penalties and parameters are
+        in double precision.
     """
 
     def __init__(
@@ -48,14 +51,23 @@ class Objective:
         penalty: Penalty,
         rows: Rows | None = None,
         sparsity: Sparsity | None = None,
+        dtype: DTypeLike = np.float64,
     ) -> None:
         self.network = network.copy()
         self.data = data
         self.loss = loss
         self.penalty = penalty.for_edges_of(network)
-        self.rows = data.rows(network.layers[0]) if rows is None else rows
+        self.dtype = np.dtype(dtype)
+        self.rows = data.rows(network.layers[0].astype(dtype)) if rows is None else rows
         self.sparsity = sparsity
         self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
+
+    def _at(self, parameters: FloatArray) -> Network:
+        """Return the network at some parameters, in the precision of the samples' part."""
+        self.network.set_parameters(parameters)
+        if self.dtype == np.float64:
+            return self.network
+        return self.network.astype(self.dtype)
 
     def _penalties(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return what is added to the loss, and its gradient."""
@@ -85,8 +97,7 @@ class Objective:
 
     def data_value(self, parameters: FloatArray) -> float:
         """Return the mean loss alone."""
-        self.network.set_parameters(parameters)
-        function = Value(self.network, self.loss)
+        function = Value(self._at(parameters), self.loss)
         return self.rows.sums(function, function.row_bytes)[0]
 
     def value(self, parameters: FloatArray) -> float:
@@ -98,8 +109,7 @@ class Objective:
 
     def value_and_gradient(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """Return the objective and its gradient."""
-        self.network.set_parameters(parameters)
-        function = ValueAndGradient(self.network, self.loss)
+        function = ValueAndGradient(self._at(parameters), self.loss)
         value, gradient = self.rows.sums(function, function.row_bytes)
         own, slope = self._penalties(parameters)
         return value + own, gradient + slope
@@ -112,23 +122,24 @@ class Objective:
         """
         if self._latest is not None and np.array_equal(self._latest[0], parameters):
             return self._latest[1]
-        self.network.set_parameters(parameters)
-        value, gradient, matrix = self._loss_equations()
+        value, gradient, matrix = self._loss_equations(parameters)
         own, slope = self._penalties(parameters)
         self._latest = parameters.copy(), (value + own, gradient + slope, matrix)
         return self._latest[1]
 
     def _loss_equations(
-        self, free: NDArray[np.bool_] | None = None
+        self, parameters: FloatArray, free: NDArray[np.bool_] | None = None
     ) -> tuple[float, FloatArray, FloatArray]:
-        """Return loss, gradient and Gauss-Newton matrix at the network's present parameters.
+        """Return loss, gradient and Gauss-Newton matrix.
 
         Parameters
         ----------
+        parameters : ndarray of shape (n_parameters,)
+            Where to take them.
         free : ndarray of bool of shape (n_parameters,), optional
             Parameters by which to differentiate, by default all.
         """
-        function = NormalEquations(self.network, self.loss, free)
+        function = NormalEquations(self._at(parameters), self.loss, free)
         return self.rows.sums(function, function.row_bytes, function.least_rows)
 
     def gauss_newton(
@@ -138,10 +149,11 @@ class Objective:
         value, gradient = self.value_and_gradient(parameters)
         # A network of its own, which stays at these parameters.
         network, loss, sparsity = self.network.copy(), self.loss, self.sparsity
+        working = network.astype(self.dtype)
         rates = [] if sparsity is None else sparsity.rates(network, parameters)
 
         def product(vector: FloatArray) -> FloatArray:
-            function = GaussNewtonProduct(network, loss, vector)
+            function = GaussNewtonProduct(working, loss, vector)
             (found,) = self.rows.sums(function, function.row_bytes)
             # The penalty is quadratic, so that its gradient at a vector is its matrix times it.
             found += self.penalty.value_and_gradient(network, vector)[1]
@@ -174,8 +186,7 @@ class Objective:
         diagonal : ndarray of shape (n_parameters - n_coefficients,)
             Diagonal of the Gauss-Newton matrix over the parameters of symbolic edges.
         """
-        network = self.network
-        network.set_parameters(parameters)
+        network = self._at(parameters)
         function = NodeCurvatures(network, self.loss)
         sums = self.rows.sums(function, function.row_bytes, function.least_rows)
         blocks, tails = list(sums[: len(network.layers)]), sums[len(network.layers) :]

@@ -70,14 +70,16 @@ class Problem:
     def rows(self, network: Network) -> Rows:
         """Return the samples with the first layer's features, for all networks on its grid."""
         settings = self.settings
-        return self.data.rows(network.layers[0], settings.n_jobs, settings.max_cache_bytes)
+        first = network.layers[0].astype(settings.dtype)
+        return self.data.rows(first, settings.n_jobs, settings.max_cache_bytes)
 
     def objective(self, network: Network, penalty: Penalty, rows: Rows) -> Objective:
         """Return the function to be minimised."""
         strength, sparsity = self.settings.sparsity, None
         if strength > 0.0:
             sparsity = Sparsity.of(network, rows, strength)
-        return Objective(network, self.data, self.loss, penalty, rows, sparsity)
+        dtype = self.settings.dtype
+        return Objective(network, self.data, self.loss, penalty, rows, sparsity, dtype)
 
     def penalty(self, network: Network, rough: float, line: float) -> Penalty:
         """Return a penalty with the same weights for all edges."""
@@ -129,7 +131,7 @@ class Problem:
         """Return the loss on the held-out samples."""
         held_out = self.validation
         assert held_out is not None
-        function = Value(network, self.loss)
+        function = Value(network.astype(self.settings.dtype), self.loss)
         rows = held_out.rows(n_jobs=self.settings.n_jobs)
         value: float = rows.sums(function, function.row_bytes)[0]
         return value

@@ -67,6 +67,7 @@ class Settings:
     additive_rival: bool = True
     batch_size: int = 200
     learning_rate: float = 0.01
+    dtype: str = "float64"
 
 
 @dataclass

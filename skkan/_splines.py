@@ -11,8 +11,10 @@ References
 C. de Boor, *A Practical Guide to Splines*, revised edition, Springer 2001, chapters IX and X.
 """
 
+import copy
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from skkan._typing import FloatArray
 
@@ -136,7 +138,7 @@ class SplineGrid:
         degree = self.degree
         shape = (max_order + 1, degree + 1, *tau.shape)
         if self.uniform:
-            powers = np.empty((degree + 1, *tau.shape))
+            powers = np.empty((degree + 1, *tau.shape), dtype=tau.dtype)
             powers[0] = 1.0
             for p in range(1, degree + 1):
                 np.multiply(powers[p - 1], tau, out=powers[p])
@@ -144,7 +146,7 @@ class SplineGrid:
             width: FloatArray = 1.0 / self._rate
         else:
             place = interval + self.grid_size * np.arange(self.n_nodes)
-            values = np.zeros(shape)
+            values = np.zeros(shape, dtype=tau.dtype)
             for coefficients in self._pieces[::-1]:
                 for order in range(max_order, 0, -1):
                     values[order] *= tau
@@ -162,11 +164,24 @@ class SplineGrid:
         Shape ((max_order + 1) * (degree + 1), degree + 1 powers).
         """
         n = self.degree + 1
-        table = np.zeros((max_order + 1, n, n))
+        table = np.zeros((max_order + 1, n, n), dtype=self._pieces.dtype)
         table[0] = self._pieces[:, :, 0].T
         for order in range(1, max_order + 1):
             table[order, :, :-1] = table[order - 1, :, 1:] * np.arange(1.0, n)
         return table.reshape(-1, n)
+
+    def astype(self, dtype: DTypeLike) -> "SplineGrid":
+        """Return the same grid with its tables in another precision, in which it evaluates.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Single or double precision. Points have to be of it too.
+        """
+        other = copy.copy(self)
+        for name in ("low", "high", "breakpoints", "knots", "_widths", "_rate", "_pieces"):
+            setattr(other, name, getattr(self, name).astype(dtype, copy=False))
+        return other
 
     def local(self, x: FloatArray, max_order: int = 0) -> tuple[NDArray[np.intp], FloatArray]:
         """Evaluate the ``degree + 1`` splines that differ from zero.
@@ -284,7 +299,7 @@ def scatter(place: NDArray[np.intp], values: FloatArray, width: int) -> FloatArr
     dense : ndarray of shape (n_samples, n_nodes, width)
         Zero elsewhere.
     """
-    dense = np.zeros((*place.shape, width))
+    dense = np.zeros((*place.shape, width), dtype=values.dtype)
     flat, place = dense.reshape(-1), place.ravel()
     for offset, own in enumerate(values):
         flat[place + offset] = own.ravel()

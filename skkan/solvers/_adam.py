@@ -94,5 +94,10 @@ def minimize_adam(
 def _batch(objective: Objective, samples: Samples) -> Objective:
     """Return the objective on some of the samples, which stand for all."""
     return Objective(
-        objective.network, samples, objective.loss, objective.penalty, sparsity=objective.sparsity
+        objective.network,
+        samples,
+        objective.loss,
+        objective.penalty,
+        sparsity=objective.sparsity,
+        dtype=objective.dtype,
     )

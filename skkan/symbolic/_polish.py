@@ -59,9 +59,8 @@ class FreeObjective(Objective):
 
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return loss, gradient and the Gauss-Newton matrix over the parameters that vary."""
-        self.network.set_parameters(self.full(parameters))
         with np.errstate(all="ignore"):
-            return self._loss_equations(self.free)
+            return self._loss_equations(self.full(parameters), self.free)
 
 
 def polish(
