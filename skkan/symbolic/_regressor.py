@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skkan._all_or_nothing import all_or_nothing
 from skkan._data import canonical_rows
+from skkan._hidden_layers import LayerSize, parsed, written
 from skkan._progress import CallbackSupportMixin, Progress
 from skkan._regressor import KANRegressor
 from skkan._typing import FloatArray
@@ -22,7 +23,7 @@ from skkan.symbolic._library import get_symbol, search_symbols
 from skkan.symbolic._rows import function_of
 from skkan.symbolic._search import Search, SearchSettings
 
-AUTO_SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
+AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
 
 
 class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
@@ -39,9 +40,9 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto" or list of array-like of int, default="auto"
-        Shapes to try, as in :class:`KANRegressor`, the simplest first. ``"auto"`` is
-        ``[(), (1,), (2,), (3,), (2, 1)]``.
+    hidden_layer_sizes : "auto" or list of array-like, default="auto"
+        Shapes to try, as in :class:`KANRegressor`, the simplest first, with product nodes where
+        asked for: ``[(), ((0, 1),)]``. ``"auto"`` is ``[(), (1,), (2,), (3,), (2, 1)]``.
     symbols : iterable of str, Symbol or sympy.Expr, optional
         Functions for the edges, by default the library.
     weight_simple : float, default=0.8
@@ -221,18 +222,20 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
 
-    def _shapes(self) -> list[tuple[int, ...]]:
+    def _shapes(self) -> list[tuple[LayerSize, ...]]:
         if isinstance(self.hidden_layer_sizes, str):
             return list(AUTO_SHAPES)
         shapes = []
         for own in self.hidden_layer_sizes:
-            sizes = np.atleast_1d(np.asarray(own, dtype=object)).tolist()
-            if not all(isinstance(s, Integral) and int(s) >= 1 for s in sizes):
+            try:
+                shapes.append(written(parsed(own)))
+            except (TypeError, ValueError) as error:
                 raise ValueError(
-                    "hidden_layer_sizes must be 'auto' or a list of shapes such as [(), (2,)], got "
-                    f"{self.hidden_layer_sizes!r}."
-                )
-            shapes.append(tuple(int(size) for size in sizes))
+                    "hidden_layer_sizes must be 'auto' or a list of shapes such as "
+                    f"[(), (2,), ((0, 1),)], got {self.hidden_layer_sizes!r}: {own!r} is no shape, "
+                    "which is a sequence with an entry per hidden layer, a number of sum nodes or "
+                    "a pair of numbers of sum and product nodes."
+                ) from error
         if not shapes:
             raise ValueError("hidden_layer_sizes must hold at least one shape, got an empty list.")
         return shapes
