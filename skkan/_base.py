@@ -45,6 +45,7 @@ PRIVATE_FITTED = {
     "_activity",
     "_fitted_alpha",
     "_penalty",
+    "_row_weights",
     "_sample_rows",
     "_single_target",
     "_stream",
@@ -332,8 +333,8 @@ class BaseKAN(
         result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
-        inputs = typical_inputs(result.network, data, settings.n_jobs)
-        self._sample_rows = typical_rows(self.network_, inputs[:, back])
+        inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
+        self._sample_rows, self._row_weights = typical_rows(self.network_, inputs[:, back], weight)
         activity = network_activity(result.network, data, settings.n_jobs)
         self._activity = [activity[0].with_inputs(back), *activity[1:]]
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]

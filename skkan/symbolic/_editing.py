@@ -26,15 +26,23 @@ MAX_CANCELLATION = 20.0
 MISFIT = 0.5e-4
 
 
-def typical_rows(network: Network, X: FloatArray) -> FloatArray:
-    """Return at most about 1,000 rows, with those at which a node is smallest or largest."""
+def typical_rows(
+    network: Network, X: FloatArray, weight: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return at most about 1,000 rows, with those at which a node is smallest or largest.
+
+    The weights of the latter are zero if they are not among the others.
+    """
     if len(X) <= MAX_ROWS:
-        return X.copy()
+        return X.copy(), weight.copy()
     chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
+    counts = np.zeros(len(X))
+    counts[sorted(chosen)] = 1.0
     for values in network.node_values(X):
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
-    return X[sorted(chosen)]
+    rows = sorted(chosen)
+    return X[rows], (counts * weight)[rows]
 
 
 def check_active_edge(network: Network, layer: int, i: int, j: int) -> None:

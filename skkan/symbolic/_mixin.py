@@ -1,6 +1,6 @@
 """What the estimators can do with formulas."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
@@ -26,6 +26,7 @@ class SymbolicMixin:
     _total_weight: float
     _activity: list[LayerActivity]
     loss_: float
+    _set_network: Callable[[Network], None]
 
     @property
     def symbolic_(self) -> bool:
@@ -124,7 +125,9 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         edge = (layer, i, j)
-        self.network_ = _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+        self._set_network(
+            _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+        )
         return self
 
     def unfix_symbolic(self, layer: int, i: int, j: int) -> Self:
@@ -146,7 +149,7 @@ class SymbolicMixin:
             If the edge does not exist or is not symbolic.
         """
         check_is_fitted(self)
-        self.network_ = _editing.unfixed(self.network_, self._sample_rows, (layer, i, j))
+        self._set_network(_editing.unfixed(self.network_, self._sample_rows, (layer, i, j)))
         return self
 
     def auto_symbolic(
@@ -181,7 +184,7 @@ class SymbolicMixin:
         for name, value in (("r2_threshold", r2_threshold), ("weight_simple", weight_simple)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
-        self.network_ = _editing.all_fixed(
+        network = _editing.all_fixed(
             self.network_,
             self._sample_rows,
             r2_threshold,
@@ -189,6 +192,7 @@ class SymbolicMixin:
             symbols,
             self._uncertainties(),
         )
+        self._set_network(network)
         return self
 
     def to_sympy(
