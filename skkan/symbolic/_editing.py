@@ -22,6 +22,8 @@ MAX_ROWS = 1000
 # Edges that vary less than this share of the strongest edge into the same subnode are constant.
 CONSTANT = 1e-6
 MAX_CANCELLATION = 20.0
+# Of the variance that some function explains, the least share that one has to explain.
+SHARE_OF_BEST = 0.5
 # Losses up to this one are taken for misfits of the splines, the rest for noise.
 MISFIT = 0.5e-4
 
@@ -199,7 +201,7 @@ def all_fixed(
                 network = fixed(network, X, edge, LIBRARY["0"], None)
                 continue
             fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
-            good = [fit for fit in fits if fit.r2 >= r2_threshold]
+            good = _close_enough(fits, r2_threshold)
             y = edge_samples(network, X, *edge)[1]
             floor = certain_share(fits, float(uncertain[depth][i, j]))
             good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
@@ -211,6 +213,17 @@ def all_fixed(
                     continue
                 break
     return network
+
+
+def _close_enough(fits: Sequence[SymbolFit], r2_threshold: float) -> list[SymbolFit]:
+    """Return the fits to an edge that varies which may take its place.
+
+    However low the threshold, what is simple must not win by being next to constant.
+    """
+    highest = max((fit.r2 for fit in fits if math.isfinite(fit.r2)), default=0.0)
+    if highest <= CONSTANT:
+        return []
+    return [fit for fit in fits if fit.r2 >= max(r2_threshold, SHARE_OF_BEST * highest)]
 
 
 def symbol_price(symbol: Symbol) -> float:

@@ -163,7 +163,9 @@ class SymbolicMixin:
         Parameters
         ----------
         r2_threshold : float, default=0.99
-            Share of the variance of an edge that a function has to explain.
+            Share of the variance of an edge that a function has to explain. However low it is, a
+            function has to explain half of what the best one does, so that none that is next to
+            constant takes the place of an edge that varies.
         weight_simple : float, default=0.8
             What simplicity counts in the choice, from 0 to 1.
         symbols : iterable of str, Symbol or sympy.Expr, optional
