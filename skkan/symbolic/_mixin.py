@@ -212,7 +212,9 @@ class SymbolicMixin:
         digits : int, optional
             Significant digits of the constants; by default all of them.
         rational : bool, default=False
-            Whether to put exact constants where they agree in `digits` digits (6 by default).
+            Whether to put exact constants where they agree in `digits` digits (6 by default), after
+            scales have been taken out of powers, roots, logarithms and products, and constants
+            been added up, where that leaves fewer of them.
         X : array-like of shape (n_samples, n_features), optional
             Samples at which to measure what the rounding changes.
         logit : bool, default=False
