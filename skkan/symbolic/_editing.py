@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from skkan._network import Network
-from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, settled
 from skkan._typing import FloatArray
 from skkan.inspection._edges import check_edge
 from skkan.symbolic._fitting import FLOOR, SymbolFit, certain_share, fit_symbol, rank_symbols
@@ -150,7 +150,9 @@ def fixed(
             f"got {parameters!r}."
         )
     a, b = float(given[0]), float(given[1])
-    low, high = sorted((a * float(x.min()) + b, a * float(x.max()) + b))
+    size = np.full(2, abs(a) * float(np.abs(x).max()) + abs(b))
+    ends = np.sort(a * np.array([x.min(), x.max()]) + b)
+    low, high = settled(ends, size, function.closed).tolist()
     place = f"symbol {function.name!r} on edge (layer={layer}, i={i}, j={j})"
     if function.excludes(low, high):
         raise ValueError(

@@ -15,15 +15,13 @@ import numpy as np
 
 from skkan._layer import Layer
 from skkan._network import Network
-from skkan._symbolic_edge import SymbolicEdge
+from skkan._symbolic_edge import ROUNDING, SymbolicEdge
 from skkan._typing import FloatArray
 from skkan.symbolic._symbol import Symbol
 
 # Beyond this ratio of an input's middle to its half range, constants that are folded into one
 # number would lose more digits than the formula promises.
 MAX_OFFSET = 1e4
-# Sums of constants that are smaller than this share of what they consist of are rounding.
-ROUNDING = 4.0 * np.finfo(np.float64).eps
 
 Constants = Mapping[tuple[int, int, int, int], Any]
 
@@ -210,12 +208,33 @@ class _Builder:
                 sums[j].append(self.number(factor * layer.edge_values(x)[0, i, j]))
             elif edge is not None:
                 exact = [self.constants.get((depth, int(i), int(j), k)) for k in range(4)]
-                sums[j].append(self.symbolic(edge, exact, node, factor))
+                sums[j].append(self.symbolic(edge, exact, node, factor, layer.reach[i]))
             else:
                 sums[j].append(self.spline(layer, pieces, int(i), int(j), node, factor))
         return [self.sum(terms) for terms in sums]
 
-    def symbolic(self, edge: SymbolicEdge, exact: Sequence[Any], node: _Node, factor: float) -> Any:
+    def settled(self, argument: Any, edge: SymbolicEdge, reach: float) -> Any:
+        """Return an argument that is at closed ends of the domain where it is so but for rounding.
+
+        A formula that is printed as one expression does without it.
+        """
+        sympy = self.sympy
+        near = sympy.Float(ROUNDING * _size(edge, reach))
+        cases = []
+        for end in filter(np.isfinite, edge.function.closed):
+            argument, border = self.step("u", argument), self.number(end)
+            distance = sympy.Abs(argument - border)
+            cases.append((border, sympy.LessThan(distance, near, evaluate=False)))
+        return piecewise([*cases, (argument, sympy.true)]) if cases else argument
+
+    def symbolic(
+        self,
+        edge: SymbolicEdge,
+        exact: Sequence[Any],
+        node: _Node,
+        factor: float,
+        reach: float,
+    ) -> Any:
         """Return a symbolic edge; `exact` holds constants that are known exactly, or None."""
         a, b, c, d = (
             self.number(value) if known is None else known
@@ -223,12 +242,15 @@ class _Builder:
         )
         inner, rest = node.expression.as_coeff_Add()
         parts = [b, a * inner]
-        reach = 0.0
+        spread = 0.0
         if node.scale != 1.0 or node.shift != 0.0:
             parts.append(-a * self.number(node.shift / node.scale))
-            reach = abs(float(a))
+            spread = abs(float(a))
             a = a / self.number(node.scale)
-        function = edge_form(edge.function)(a * rest + self.constant(parts, reach))
+        argument = a * rest + self.constant(parts, spread)
+        if not self.inline:
+            argument = self.settled(argument, edge, reach)
+        function = edge_form(edge.function)(argument)
         return self.number(factor) * c * function + self.number(factor) * d
 
     def spline(
@@ -296,6 +318,12 @@ class _Pieces:
     def ends(self, i: int, j: int) -> FloatArray:
         """Return value and slope of an edge's spline at both ends, shape (2, 2)."""
         return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._ends], axis=1)
+
+
+def _size(edge: SymbolicEdge, reach: float) -> float:
+    """Return the size of what an edge's argument is computed from."""
+    a, b = edge.parameters[:2]
+    return float(abs(a) * reach + abs(b))
 
 
 def _base_form(name: str) -> Callable[[Any], Any] | None:
