@@ -11,6 +11,7 @@ from skkan._objective import Objective
 from skkan._penalties import Penalty
 from skkan._symbolic_edge import SymbolicEdge
 from skkan.symbolic._library import get_symbol
+from skkan.symbolic._rows import function_of
 
 BORDERS = [
     ("sqrt", 0.0, 1.0),
@@ -102,6 +103,36 @@ def test_the_centre_of_a_distance_whatever_the_rounding():
         model.network_ = model.network_.with_symbol(1, 0, 0, moved)
         np.testing.assert_allclose(model.predict(X), 0.0, atol=1e-12)
         np.testing.assert_allclose(model.to_function()(X), model.predict(X), atol=1e-12)
+
+
+x0, x1 = sympy.symbols("x0 x1")
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        (sympy.sqrt(x0**2 - 2 * x0 * x1 + x1**2), 0.0),
+        ((x0**2 - 2 * x0 * x1 + x1**2) ** sympy.Rational(3, 2), 0.0),
+        (sympy.asin(3 * x0 - 3 * x1 + 1 + x1**3 - x0**3), 0.5 * np.pi),
+        (sympy.acos(3 * x0 - 3 * x1 + 1), 0.0),
+        (2 * sympy.acos(3 * x0 - 3 * x1 - 1) + 1, 2.0 * np.pi + 1.0),
+    ],
+    ids=str,
+)
+def test_formulas_of_columns_at_the_border(formula, value):
+    x = np.random.default_rng(0).uniform(0.1, 2.0, size=500)
+    X = np.stack([x, x * (1.0 + 1e-16)], axis=1)
+    np.testing.assert_allclose(function_of(formula, ["x0", "x1"])(X), value, atol=1e-12)
+    X[:, 0] += 1e-3
+    with np.errstate(invalid="ignore"):
+        expected = sympy.lambdify((x0, x1), formula)(*X.T)
+    np.testing.assert_array_equal(function_of(formula, ["x0", "x1"])(X), expected)
+
+
+def test_formulas_of_columns_beyond_the_border_are_nan():
+    formulas = [sympy.sqrt(x0 - x1), sympy.asin(x0 - x1 - 1), (x0 - x1) ** sympy.Rational(-1, 2)]
+    for formula in formulas:
+        assert np.isnan(function_of(formula, ["x0", "x1"])([[0.1, 0.1 + 1e-9]])).all()
 
 
 def test_derivatives_at_the_border_are_finite():
