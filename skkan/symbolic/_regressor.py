@@ -23,7 +23,14 @@ from skkan.symbolic._library import get_symbol, search_symbols
 from skkan.symbolic._rows import function_of
 from skkan.symbolic._search import Search, SearchSettings
 
-AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
+AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
+    (),
+    (1,),
+    ((0, 1),),
+    (2,),
+    (3,),
+    (2, 1),
+)
 
 
 class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
@@ -41,8 +48,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     Parameters
     ----------
     hidden_layer_sizes : "auto" or list of array-like, default="auto"
-        Shapes to try, as in :class:`KANRegressor`, the simplest first, with product nodes where
-        asked for: ``[(), ((0, 1),)]``. ``"auto"`` is ``[(), (1,), (2,), (3,), (2, 1)]``.
+        Shapes to try, as in :class:`KANRegressor`, the simplest first. ``"auto"`` is
+        ``[(), (1,), ((0, 1),), (2,), (3,), (2, 1)]``, the third of which is a product of two sums.
     symbols : iterable of str, Symbol or sympy.Expr, optional
         Functions for the edges, by default the library.
     weight_simple : float, default=0.8
