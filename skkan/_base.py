@@ -2,8 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
@@ -18,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skkan._all_or_nothing import all_or_nothing
 from skkan._base_functions import BASE_FUNCTIONS
 from skkan._blocks import MAX_CACHE_BYTES
 from skkan._grids import refined
@@ -45,6 +45,7 @@ PRIVATE_FITTED = {
     "_activity",
     "_fitted_alpha",
     "_penalty",
+    "_row_weights",
     "_sample_rows",
     "_single_target",
     "_stream",
@@ -140,25 +141,8 @@ class BaseKAN(
         self.random_state = random_state
         self.verbose = verbose
 
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Put the fitted attributes back as they were if the fit fails."""
-
-        def fitted() -> dict[str, Any]:
-            return {
-                name: value
-                for name, value in vars(self).items()
-                if name.endswith("_") or name in PRIVATE_FITTED
-            }
-
-        before = fitted()
-        try:
-            yield
-        except BaseException:
-            for name in fitted():
-                delattr(self, name)
-            self.__dict__.update(before)
-            raise
+    def _all_or_nothing(self) -> AbstractContextManager[None]:
+        return all_or_nothing(self, PRIVATE_FITTED)
 
     def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
@@ -353,8 +337,8 @@ class BaseKAN(
         result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
         self._penalty = result.penalty.with_inputs(back)
-        inputs = typical_inputs(result.network, data, settings.n_jobs)
-        self._sample_rows = typical_rows(self.network_, inputs[:, back])
+        inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
+        self._sample_rows, self._row_weights = typical_rows(self.network_, inputs[:, back], weight)
         activity = network_activity(result.network, data, settings.n_jobs)
         self._activity = [activity[0].with_inputs(back), *activity[1:]]
         self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]

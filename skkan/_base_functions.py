@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
@@ -19,7 +20,11 @@ class BaseFunction:
         Name by which the estimators know it.
     value, slope, curvature : callable
         The function and its first and second derivative, elementwise.
+    closed : tuple of float
+        Closed ends of its domain: there are none.
     """
+
+    closed: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
 
     name: str
     value: Callable[[FloatArray], FloatArray]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skkan._compaction import compact, part_of
 from skkan._layer import Layer
-from skkan._symbolic_edge import EdgeFunction, SymbolicEdge
+from skkan._symbolic_edge import EdgeFunction, SymbolicEdge, settled
 from skkan._typing import FloatArray
 
 FEW_ROWS = 16
@@ -31,19 +31,32 @@ class EdgesOfFunction:
         The function.
     edges : sequence of ((int, int), SymbolicEdge)
         Input node and subnode of the edges, and the edges.
+    reach : ndarray of shape (n_in,)
+        Size of the values of the input nodes.
     """
 
     def __init__(
-        self, function: EdgeFunction, edges: Sequence[tuple[tuple[int, int], SymbolicEdge]]
+        self,
+        function: EdgeFunction,
+        edges: Sequence[tuple[tuple[int, int], SymbolicEdge]],
+        reach: FloatArray,
     ) -> None:
         self._value = function.value
         self._nodes = np.array([i for (i, _), _ in edges])
         self._subnodes = np.array([j for (_, j), _ in edges])
         self._a, self._b, self._c, self._d = np.transpose([edge.parameters for _, edge in edges])
+        self._closed = function.closed
+        self._bordered = bool(np.isfinite(self._closed).any())
+        self._reach = reach[self._nodes]
 
     def add_to(self, sums: FloatArray, x: FloatArray) -> None:
         """Add the edges at input nodes `x` to the subnodes, in place."""
-        values = self._c * self._value(self._a * x[:, self._nodes] + self._b) + self._d
+        own = x[:, self._nodes]
+        u = self._a * own + self._b
+        if self._bordered:
+            size = np.abs(self._a) * np.maximum(np.abs(own), self._reach) + np.abs(self._b)
+            u = settled(u, size, self._closed)
+        values = self._c * self._value(u) + self._d
         np.add.at(sums.T, self._subnodes, values.T)
 
     @classmethod
@@ -52,7 +65,7 @@ class EdgesOfFunction:
         groups: dict[int, list[tuple[tuple[int, int], SymbolicEdge]]] = {}
         for key, edge in layer.symbols.items():
             groups.setdefault(id(edge.function), []).append((key, edge))
-        return [cls(edges[0][1].function, edges) for edges in groups.values()]
+        return [cls(edges[0][1].function, edges, layer.reach) for edges in groups.values()]
 
 
 class LayerTable:

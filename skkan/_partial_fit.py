@@ -32,7 +32,7 @@ from skkan._streaming import (
 )
 from skkan._targets import loss_for, memberships
 from skkan._typing import FloatArray
-from skkan.inspection._scores import LayerActivity, network_activity
+from skkan.inspection._scores import LayerActivity, activity_on
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.symbolic._editing import typical_rows
 
@@ -109,6 +109,7 @@ class StreamingMixin:
     _penalty: Penalty
     _activity: list[LayerActivity]
     _sample_rows: FloatArray
+    _row_weights: FloatArray
     _total_weight: float
     _fitted_alpha: float | None
     solver: str
@@ -241,10 +242,9 @@ class StreamingMixin:
         """Set the fitted attributes, `rows` standing for all samples."""
         self.network_, self._penalty = state.network, state.penalty
         self.alpha_ = [layer.weights["rough"] for layer in state.penalty.layers]
-        self._sample_rows = typical_rows(state.network, rows)
-        nothing, weight = np.empty((len(rows), 0)), np.ones(len(rows))
-        data = TrainingData.unscaled(state.network.scaling.inputs(rows), nothing, weight)
-        self._activity = network_activity(state.network, data)
+        weight = np.ones(len(rows))
+        self._sample_rows, self._row_weights = typical_rows(state.network, rows, weight)
+        self._activity = activity_on(state.network, rows, weight)
         self.n_iter_ = self.n_iter_ + len(curve)
         self.loss_curve_ = self.loss_curve_ + curve
         self.loss_ = state.loss

@@ -130,7 +130,9 @@ def _scaled(raw: TrainingData, scaling: Scaling) -> TrainingData:
     return replace(raw, target=scaling.targets(raw.target))
 
 
-def typical_inputs(network: Network, data: Samples, n_jobs: int | None = None) -> FloatArray:
+def typical_inputs(
+    network: Network, data: Samples, n_jobs: int | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Return some of the inputs, with those at which a node is smallest or largest.
 
     Parameters
@@ -146,10 +148,14 @@ def typical_inputs(network: Network, data: Samples, n_jobs: int | None = None) -
     -------
     inputs : ndarray of shape (n_rows, n_inputs)
         In the user's units; all if they are no more than ``SAMPLE_ROWS``.
+    weight : ndarray of shape (n_rows,)
+        Their weights; zero for those that are there as extremes only.
     """
-    inputs = data.sample().inputs
+    block = data.sample()
+    inputs, weight = block.inputs, block.weight
     if len(inputs) < data.n_samples:
         values = NodeValues(network.layers[:-1])
         found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
         inputs = np.concatenate([inputs, found.at_low, found.at_high])
-    return network.scaling.given_inputs(inputs)
+        weight = np.concatenate([weight, np.zeros(len(inputs) - len(weight))])
+    return network.scaling.given_inputs(inputs), weight

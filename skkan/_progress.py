@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skkan._network import Network
-
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
@@ -23,7 +21,7 @@ except ImportError:
         """Stand-in for scikit-learn before 1.9, which has no callbacks to support."""
 
 
-__all__ = ["CallbackSupportMixin", "Phase", "Progress"]
+__all__ = ["CallbackSupportMixin", "Phase", "Progress", "RelayedProgress"]
 
 
 class Progress:
@@ -35,7 +33,7 @@ class Progress:
         The estimator being fitted.
     fitted_attributes : callable
         ``fitted_attributes(network)`` returns what makes a copy of the estimator predict with
-        this network. Called only if a callback asks for it.
+        this network, or whatever else the phases announce. Called only if a callback asks for it.
     X, y : array-like
         Training data as ``estimator.score`` takes them.
     sample_weight : array-like of shape (n_samples,), optional
@@ -51,7 +49,7 @@ class Progress:
     def __init__(
         self,
         estimator: Any,
-        fitted_attributes: Callable[[Network], dict[str, Any]],
+        fitted_attributes: Callable[[Any], dict[str, Any]],
         X: ArrayLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
@@ -67,7 +65,7 @@ class Progress:
             self._context = estimator._init_callback_context(max_subtasks=None)
             self._context.call_on_fit_task_begin(**self._arguments)
 
-    def close(self, network: Network) -> None:
+    def close(self, network: Any) -> None:
         """Announce the end of the fit, with the estimator's own network."""
         self.input_order = None
         self._end(self._context, lambda: network)
@@ -102,10 +100,10 @@ class Progress:
         context.call_on_fit_task_begin(**self._arguments)
         return context
 
-    def _restored(self, network: Network) -> Network:
+    def _restored(self, network: Any) -> Any:
         return network if self.input_order is None else network.with_inputs(self.input_order)
 
-    def _end(self, context: Any, get_network: Callable[[], Network] | None) -> bool:
+    def _end(self, context: Any, get_network: Callable[[], Any] | None) -> bool:
         if context is None:
             return False
         attributes = None
@@ -132,9 +130,9 @@ class Phase:
         self.loss = float("nan")
         self._progress = progress
         self._context = context
-        self._get_network: Callable[[], Network] | None = None
+        self._get_network: Callable[[], Any] | None = None
 
-    def step(self, loss: float, get_network: Callable[[], Network]) -> bool:
+    def step(self, loss: float, get_network: Callable[[], Any]) -> bool:
         """Announce the end of an iteration, and return whether a callback asks to stop.
 
         Parameters
@@ -150,3 +148,55 @@ class Phase:
         self._get_network = get_network
         iteration = self._progress._begin(self._context, "iteration", 0)
         return self._progress._end(iteration, get_network)
+
+
+class RelayedProgress(Progress):
+    """Passes the iterations of a fit that is part of another one on to that, and prints nothing.
+
+    Parameters
+    ----------
+    watch : callable
+        ``watch(loss, get_network)`` takes what :meth:`Phase.step` takes, the networks with their
+        inputs in the estimator's order, and returns whether to stop.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether `watch` has asked to stop; from then on every phase is.
+    interrupted : bool
+        Whether a keyboard interrupt has ended a phase.
+    """
+
+    def __init__(self, watch: Callable[[float, Callable[[], Any]], bool]) -> None:
+        self.input_order = None
+        self.stopped = self.interrupted = False
+        self._watch = watch
+
+    def close(self, network: Any) -> None:
+        """Announce nothing: the other fit goes on."""
+
+    @contextmanager
+    def phase(self, name: str, max_iter: int | None = None) -> Iterator["Phase"]:  # noqa: ARG002
+        """Open a phase whose iterations are passed on."""
+        try:
+            yield _RelayedPhase(self)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+
+    def _passed_on(self, loss: float, get_network: Callable[[], Any]) -> bool:
+        if not self.stopped:
+            self.stopped = self._watch(loss, lambda: self._restored(get_network()))
+        return self.stopped
+
+
+class _RelayedPhase(Phase):
+    def __init__(self, progress: RelayedProgress) -> None:
+        super().__init__(progress, None)
+        self._relay = progress
+
+    def step(self, loss: float, get_network: Callable[[], Any]) -> bool:
+        """Pass the end of an iteration on, and return whether to stop."""
+        self.n_iter += 1
+        self.loss = loss
+        return self._relay._passed_on(loss, get_network)

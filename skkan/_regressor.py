@@ -247,14 +247,18 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, BaseKAN):
         sample_weight: ArrayLike | None,
         *,
         go_on: bool = False,
+        progress: Progress | None = None,
     ) -> Self:
+        """Fit the network, and announce it on the estimator's behalf or as part of another fit."""
         with self._all_or_nothing():
             inputs, targets, weight = self._validated_samples(
                 X, y, sample_weight, reset=not go_on, multi_output=True, y_numeric=True
             )
             self._single_target = len(targets.shape) == 1
             self._check_outputs(1 if self._single_target else targets.shape[1], go_on=go_on)
-            progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
+            progress = progress or Progress(
+                self, lambda network: {"network_": network}, X, y, sample_weight
+            )
             self._train_encoded(
                 *(inputs, targets, weight, RealTargets(), SquaredLoss(), progress),
                 standardise=True,

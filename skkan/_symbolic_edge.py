@@ -9,6 +9,9 @@ import numpy as np
 from skkan._typing import FloatArray
 
 N_PARAMETERS = 4
+# Arguments that are nearer to a closed end of a domain than this share of what they are computed
+# from are on it but for rounding.
+ROUNDING = 16.0 * np.finfo(np.float64).eps
 
 
 class EdgeFunction(Protocol):
@@ -28,6 +31,41 @@ class EdgeFunction(Protocol):
     def slope(self) -> Callable[[FloatArray], FloatArray]:
         """Derivative of it, elementwise."""
         ...
+
+    @property
+    def closed(self) -> tuple[float, float]:
+        """Ends that belong to the domain and at which it is not regular; infinite if none."""
+        ...
+
+
+def settled(
+    u: FloatArray, size: FloatArray, closed: tuple[float, float], inward: float = 0.0
+) -> FloatArray:
+    """Return arguments, with those that are at a closed end but for rounding put onto it.
+
+    Parameters
+    ----------
+    u : ndarray
+        Arguments of a function.
+    size : ndarray
+        Size of what they have been computed from, of a shape that fits.
+    closed : tuple of float
+        Closed ends of the function's domain, infinite if there are none.
+    inward : float, default=0.0
+        How far inside to put them, in units of what counts as rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan._symbolic_edge import settled
+    >>> settled(np.array([-1e-3, -1e-17, 1e-17, 1.0]), np.ones(4), (0.0, np.inf))
+    array([-0.001,  0.   ,  0.   ,  1.   ])
+    """
+    for end, sign in zip(closed, (1.0, -1.0), strict=True):
+        if np.isfinite(end):
+            near = ROUNDING * size
+            u = np.where(np.abs(u - end) <= near, end + sign * inward * near, u)
+    return u
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +96,35 @@ class SymbolicEdge:
     function: EdgeFunction
     parameters: FloatArray
 
-    def value(self, x: FloatArray) -> FloatArray:
-        """Return the edge function at `x`."""
-        a, b, c, d = self.parameters
-        with np.errstate(all="ignore"):
-            return c * self.function.value(a * x + b) + d
+    def value(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
+        """Return the edge function at `x`; `reach` is the size of what `x` has been computed from.
 
-    def slope(self, x: FloatArray) -> FloatArray:
-        """Return its derivative with respect to `x`."""
-        a, b, c, _ = self.parameters
+        An argument that is at a closed end of the function's domain but for rounding is on it.
+        """
+        c, d = self.parameters[2:]
         with np.errstate(all="ignore"):
-            return a * c * self.function.slope(a * x + b)
+            return c * self.function.value(self._argument(x, reach)) + d
 
-    def parameter_slopes(self, x: FloatArray) -> FloatArray:
+    def slope(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
+        """Return its derivative with respect to `x`, next to a closed end where it is at one."""
+        a, _, c, _ = self.parameters
+        with np.errstate(all="ignore"):
+            return a * c * self.function.slope(self._argument(x, reach, 1.0))
+
+    def parameter_slopes(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
         """Return its derivatives with respect to ``a, b, c, d``, on a last axis of length 4."""
-        a, b, c, _ = self.parameters
+        c = self.parameters[2]
         with np.errstate(all="ignore"):
-            inner = a * x + b
-            by_b = c * self.function.slope(inner)
+            inner = self._argument(x, reach)
+            by_b = c * self.function.slope(self._argument(x, reach, 1.0))
             return np.stack(
                 [by_b * x, by_b, self.function.value(inner), np.ones_like(inner)], axis=-1
             )
+
+    def _argument(self, x: FloatArray, reach: float, inward: float = 0.0) -> FloatArray:
+        a, b = self.parameters[:2]
+        size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
+        return settled(a * x + b, size, self.function.closed, inward)
 
     def with_parameters(self, parameters: FloatArray) -> "SymbolicEdge":
         """Return an edge of the same function."""

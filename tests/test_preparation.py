@@ -52,10 +52,13 @@ def test_typical_inputs_of_many_hold_the_extremes_of_every_node(monkeypatch):
     network = draw_network(np.random.default_rng(0), (2, 3, 1))
     inputs = np.random.default_rng(1).uniform(-1.0, 1.0, size=(500, 2))
     data = TrainingData.unscaled(inputs, inputs[:, :1], np.ones(500))
-    np.testing.assert_array_equal(typical_inputs(network, data), inputs)
+    every, weight = typical_inputs(network, data)
+    np.testing.assert_array_equal(every, inputs)
+    np.testing.assert_array_equal(weight, data.weight)
     monkeypatch.setattr(_data, "SAMPLE_ROWS", 20)
-    few = typical_inputs(network, data)
-    assert len(few) == 20 + 2 * 5
+    few, weight = typical_inputs(network, data)
+    assert len(few) == len(weight) == 20 + 2 * 5
+    assert np.flatnonzero(weight).tolist() == list(range(20))
     for some, every in zip(network.node_values(few), network.node_values(inputs), strict=True):
         assert_close(some.min(axis=0), every.min(axis=0), 1e-12)
         assert_close(some.max(axis=0), every.max(axis=0), 1e-12)

@@ -93,16 +93,26 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
         """
         return super().fit(X, y, sample_weight)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool = False) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        go_on: bool = False,
+        progress: Progress | None = None,
+    ) -> Self:
         if not is_collection(X):
-            return super()._fit(X, *dask.compute(y, sample_weight), go_on=go_on)
+            return super()._fit(X, *dask.compute(y, sample_weight), go_on=go_on, progress=progress)
         with self._all_or_nothing():
             aligned = self._aligned(X, y, sample_weight, reset=not go_on)
             targets = aligned.targets
             n_targets = 1 if targets.ndim == 1 else targets.shape[1]
             self._single_target = targets.ndim == 1
             self._check_outputs(n_targets, go_on=go_on)
-            progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
+            progress = progress or Progress(
+                self, lambda network: {"network_": network}, X, y, sample_weight
+            )
             self._train_blocks(
                 [delayed(numeric_block)(*block) for block in aligned.blocks()],
                 (aligned.inputs.shape[1], n_targets),

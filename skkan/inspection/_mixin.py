@@ -16,16 +16,22 @@ from skkan._penalties import Penalty
 from skkan._typing import FloatArray
 from skkan.inspection._interactions import interactions
 from skkan.inspection._pruning import pruned
-from skkan.inspection._scores import LayerActivity, importances, propagated
+from skkan.inspection._scores import LayerActivity, activity_on, importances, propagated
 
 
 class InspectionMixin:
-    """Scores of edges, nodes and features; pruning, and training what is left."""
+    """Scores of edges, nodes and features; pruning, and training what is left.
+
+    Scores are those of the present network: on all training data after training, and, once the
+    network has been changed without any, on about 1,000 of its rows that the estimator keeps.
+    """
 
     network_: Network
     _penalty: Penalty
     alpha_: list[FloatArray]
     _activity: list[LayerActivity]
+    _sample_rows: FloatArray
+    _row_weights: FloatArray
     _validated: Callable[..., Any]
     _fit: Callable[..., Self]
 
@@ -131,8 +137,8 @@ class InspectionMixin:
         """Return a copy of the fitted estimator without the edges and nodes that hardly matter.
 
         An edge that goes leaves its mean on the training data behind; otherwise the rest of the
-        network stays as it is, and :meth:`refit` lets it make up for the loss. Scores are those
-        of `fit`, as far as they come from edges that are left.
+        network stays as it is, and :meth:`refit` lets it make up for the loss. The scores of the
+        copy are its own.
 
         Parameters
         ----------
@@ -239,10 +245,15 @@ class InspectionMixin:
         if result is None:
             raise ValueError(message)
         other = copy.deepcopy(self)
-        other.network_ = result.network
-        other._penalty, other._activity = result.penalty, result.activities
+        other._penalty = result.penalty
+        other._set_network(result.network)
         other.alpha_ = [layer.weights["rough"] for layer in result.penalty.layers]
         return other
+
+    def _set_network(self, network: Network) -> None:
+        """Put a changed network in the place of the fitted one, and score it."""
+        self.network_ = network
+        self._activity = activity_on(network, self._sample_rows, self._row_weights)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def refit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

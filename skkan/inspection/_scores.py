@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._blocks import Block, Samples
+from skkan._data import TrainingData
 from skkan._network import Network
 from skkan._typing import FloatArray
 
@@ -159,6 +160,24 @@ def network_activity(
             shares = np.where(factors, shares * _ratio(alone, whole), shares)
         result.append(LayerActivity(edge_means, magnitudes, spreads, shares, owner))
     return result
+
+
+def activity_on(network: Network, X: FloatArray, weight: FloatArray) -> list[LayerActivity]:
+    """Return the activity of every layer on some rows.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+    X : ndarray of shape (n_rows, n_inputs)
+        Inputs in the units of the data.
+    weight : ndarray of shape (n_rows,)
+        Weights, not negative and not all zero.
+    """
+    counts = weight > 0.0
+    inputs = network.scaling.inputs(X[counts])
+    nothing = np.empty((len(inputs), 0))
+    return network_activity(network, TrainingData.unscaled(inputs, nothing, weight[counts]))
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from skkan._network import Network
-from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, settled
 from skkan._typing import FloatArray
 from skkan.inspection._edges import check_edge
 from skkan.symbolic._fitting import FLOOR, SymbolFit, certain_share, fit_symbol, rank_symbols
@@ -22,19 +22,29 @@ MAX_ROWS = 1000
 # Edges that vary less than this share of the strongest edge into the same subnode are constant.
 CONSTANT = 1e-6
 MAX_CANCELLATION = 20.0
+# Of the variance that some function explains, the least share that one has to explain.
+SHARE_OF_BEST = 0.5
 # Losses up to this one are taken for misfits of the splines, the rest for noise.
 MISFIT = 0.5e-4
 
 
-def typical_rows(network: Network, X: FloatArray) -> FloatArray:
-    """Return at most about 1,000 rows, with those at which a node is smallest or largest."""
+def typical_rows(
+    network: Network, X: FloatArray, weight: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return at most about 1,000 rows, with those at which a node is smallest or largest.
+
+    The weights of the latter are zero if they are not among the others.
+    """
     if len(X) <= MAX_ROWS:
-        return X.copy()
+        return X.copy(), weight.copy()
     chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
+    counts = np.zeros(len(X))
+    counts[sorted(chosen)] = 1.0
     for values in network.node_values(X):
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
-    return X[sorted(chosen)]
+    rows = sorted(chosen)
+    return X[rows], (counts * weight)[rows]
 
 
 def check_active_edge(network: Network, layer: int, i: int, j: int) -> None:
@@ -140,7 +150,9 @@ def fixed(
             f"got {parameters!r}."
         )
     a, b = float(given[0]), float(given[1])
-    low, high = sorted((a * float(x.min()) + b, a * float(x.max()) + b))
+    size = np.full(2, abs(a) * float(np.abs(x).max()) + abs(b))
+    ends = np.sort(a * np.array([x.min(), x.max()]) + b)
+    low, high = settled(ends, size, function.closed).tolist()
     place = f"symbol {function.name!r} on edge (layer={layer}, i={i}, j={j})"
     if function.excludes(low, high):
         raise ValueError(
@@ -191,7 +203,7 @@ def all_fixed(
                 network = fixed(network, X, edge, LIBRARY["0"], None)
                 continue
             fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
-            good = [fit for fit in fits if fit.r2 >= r2_threshold]
+            good = _close_enough(fits, r2_threshold)
             y = edge_samples(network, X, *edge)[1]
             floor = certain_share(fits, float(uncertain[depth][i, j]))
             good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
@@ -203,6 +215,17 @@ def all_fixed(
                     continue
                 break
     return network
+
+
+def _close_enough(fits: Sequence[SymbolFit], r2_threshold: float) -> list[SymbolFit]:
+    """Return the fits to an edge that varies which may take its place.
+
+    However low the threshold, what is simple must not win by being next to constant.
+    """
+    highest = max((fit.r2 for fit in fits if math.isfinite(fit.r2)), default=0.0)
+    if highest <= CONSTANT:
+        return []
+    return [fit for fit in fits if fit.r2 >= max(r2_threshold, SHARE_OF_BEST * highest)]
 
 
 def symbol_price(symbol: Symbol) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from skkan._network import Network
 from skkan._typing import FloatArray
+from skkan.symbolic._collection import collected
 from skkan.symbolic._program import Constants, Program, build_program, replaced
 from skkan.symbolic._rounding import snap
 
@@ -125,15 +126,33 @@ def rounded(expression: Any, digits: int | None = None, rational: bool = False) 
         Significant digits.
     rational : bool, default=False
         Whether to put exact constants: a nice one (a fraction, a multiple of pi, a root) or else
-        the simplest fraction that agrees in `digits` significant digits, 6 by default.
+        the simplest fraction that agrees in `digits` significant digits, 6 by default. Before that,
+        constants are collected, if fewer are left then.
     """
-    import sympy  # noqa: PLC0415
-
     if digits is not None and not (isinstance(digits, int | np.integer) and digits >= 1):
         raise ValueError(f"digits must be a positive integer or None, got {digits!r}.")
     if digits is None and not rational:
         return expression
     digits = DEFAULT_DIGITS if digits is None else int(digits)
+    if not rational:
+        return _replaced_floats(expression, digits, rational=False)
+    forms = [
+        _replaced_floats(own, digits, rational=True) for own in (expression, collected(expression))
+    ]
+    return min(reversed(forms), key=_length)
+
+
+def _length(expression: Any) -> tuple[int, int]:
+    """Return the number of constants, exponents included, and of all nodes of a formula."""
+    import sympy  # noqa: PLC0415
+
+    parts = list(sympy.preorder_traversal(expression))
+    return sum(1 for own in parts if own.is_number and not own.args), len(parts)
+
+
+def _replaced_floats(expression: Any, digits: int, *, rational: bool) -> Any:
+    import sympy  # noqa: PLC0415
+
     table = {}
     for number in expression.atoms(sympy.Float):
         value = float(number)

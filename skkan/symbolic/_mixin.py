@@ -1,6 +1,6 @@
 """What the estimators can do with formulas."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
@@ -26,6 +26,7 @@ class SymbolicMixin:
     _total_weight: float
     _activity: list[LayerActivity]
     loss_: float
+    _set_network: Callable[[Network], None]
 
     @property
     def symbolic_(self) -> bool:
@@ -124,7 +125,9 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         edge = (layer, i, j)
-        self.network_ = _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+        self._set_network(
+            _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+        )
         return self
 
     def unfix_symbolic(self, layer: int, i: int, j: int) -> Self:
@@ -146,7 +149,7 @@ class SymbolicMixin:
             If the edge does not exist or is not symbolic.
         """
         check_is_fitted(self)
-        self.network_ = _editing.unfixed(self.network_, self._sample_rows, (layer, i, j))
+        self._set_network(_editing.unfixed(self.network_, self._sample_rows, (layer, i, j)))
         return self
 
     def auto_symbolic(
@@ -160,7 +163,9 @@ class SymbolicMixin:
         Parameters
         ----------
         r2_threshold : float, default=0.99
-            Share of the variance of an edge that a function has to explain.
+            Share of the variance of an edge that a function has to explain. However low it is, a
+            function has to explain half of what the best one does, so that none that is next to
+            constant takes the place of an edge that varies.
         weight_simple : float, default=0.8
             What simplicity counts in the choice, from 0 to 1.
         symbols : iterable of str, Symbol or sympy.Expr, optional
@@ -181,7 +186,7 @@ class SymbolicMixin:
         for name, value in (("r2_threshold", r2_threshold), ("weight_simple", weight_simple)):
             if not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
-        self.network_ = _editing.all_fixed(
+        network = _editing.all_fixed(
             self.network_,
             self._sample_rows,
             r2_threshold,
@@ -189,6 +194,7 @@ class SymbolicMixin:
             symbols,
             self._uncertainties(),
         )
+        self._set_network(network)
         return self
 
     def to_sympy(
@@ -206,7 +212,9 @@ class SymbolicMixin:
         digits : int, optional
             Significant digits of the constants; by default all of them.
         rational : bool, default=False
-            Whether to put exact constants where they agree in `digits` digits (6 by default).
+            Whether to put exact constants where they agree in `digits` digits (6 by default), after
+            scales have been taken out of powers, roots, logarithms and products, and constants
+            been added up, where that leaves fewer of them.
         X : array-like of shape (n_samples, n_features), optional
             Samples at which to measure what the rounding changes.
         logit : bool, default=False

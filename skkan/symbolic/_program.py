@@ -15,7 +15,7 @@ import numpy as np
 
 from skkan._layer import Layer
 from skkan._network import Network
-from skkan._symbolic_edge import SymbolicEdge
+from skkan._symbolic_edge import ROUNDING, SymbolicEdge
 from skkan._typing import FloatArray
 from skkan.symbolic._symbol import Symbol
 
@@ -133,6 +133,28 @@ class _Builder:
         whole = value.is_integer() and abs(value) < 1e6
         return self.sympy.Integer(int(value)) if whole else self.sympy.Float(value)
 
+    def constant(self, parts: Sequence[Any], reach: float = 0.0) -> Any:
+        """Return the sum of constants, 0 if it is nothing but rounding.
+
+        Parameters
+        ----------
+        parts : sequence of sympy.Expr
+            The constants.
+        reach : float, default=0.0
+            Size of what the sum is added to.
+        """
+        total = self.sympy.Add(*parts)
+        size = reach + sum(abs(float(own)) for own in parts)
+        if total.is_Float and abs(float(total)) <= ROUNDING * size:
+            return self.sympy.S.Zero
+        return total
+
+    def sum(self, terms: Sequence[Any]) -> Any:
+        """Return the sum of terms, without a constant that is nothing but rounding."""
+        split = [own.as_coeff_Add() for own in terms]
+        constant = self.constant([own for own, _ in split])
+        return self.sympy.Add(*(rest for _, rest in split), constant)
+
     def step(self, name: str, expression: Any) -> Any:
         """Return what stands for an expression: a symbol of its own, or the expression itself."""
         if self.inline or not expression.args:
@@ -167,10 +189,15 @@ class _Builder:
         return distribute(False)
 
     def layer(
-        self, depth: int, layer: Layer, nodes: Sequence[_Node], factors: FloatArray
+        self,
+        depth: int,
+        layer: Layer,
+        nodes: Sequence[_Node],
+        factors: FloatArray,
+        shifts: FloatArray,
     ) -> list[Any]:
-        """Return the subnodes of a layer, their edges multiplied by `factors`."""
-        sums: list[list[Any]] = [[] for _ in range(layer.n_subnodes)]
+        """Return the subnodes of a layer, their edges multiplied by `factors`, plus `shifts`."""
+        sums: list[list[Any]] = [[self.number(shift)] for shift in shifts]
         pieces = _Pieces(layer)
         for i, j in np.argwhere(layer.active):
             node, factor = nodes[i], float(factors[j])
@@ -181,20 +208,49 @@ class _Builder:
                 sums[j].append(self.number(factor * layer.edge_values(x)[0, i, j]))
             elif edge is not None:
                 exact = [self.constants.get((depth, int(i), int(j), k)) for k in range(4)]
-                sums[j].append(self.symbolic(edge, exact, node, factor))
+                sums[j].append(self.symbolic(edge, exact, node, factor, layer.reach[i]))
             else:
                 sums[j].append(self.spline(layer, pieces, int(i), int(j), node, factor))
-        return [self.sympy.Add(*terms) for terms in sums]
+        return [self.sum(terms) for terms in sums]
 
-    def symbolic(self, edge: SymbolicEdge, exact: Sequence[Any], node: _Node, factor: float) -> Any:
+    def settled(self, argument: Any, edge: SymbolicEdge, reach: float) -> Any:
+        """Return an argument that is at closed ends of the domain where it is so but for rounding.
+
+        A formula that is printed as one expression does without it.
+        """
+        sympy = self.sympy
+        near = sympy.Float(ROUNDING * _size(edge, reach))
+        cases = []
+        for end in filter(np.isfinite, edge.function.closed):
+            argument, border = self.step("u", argument), self.number(end)
+            distance = sympy.Abs(argument - border)
+            cases.append((border, sympy.LessThan(distance, near, evaluate=False)))
+        return piecewise([*cases, (argument, sympy.true)]) if cases else argument
+
+    def symbolic(
+        self,
+        edge: SymbolicEdge,
+        exact: Sequence[Any],
+        node: _Node,
+        factor: float,
+        reach: float,
+    ) -> Any:
         """Return a symbolic edge; `exact` holds constants that are known exactly, or None."""
         a, b, c, d = (
             self.number(value) if known is None else known
             for value, known in zip(edge.parameters, exact, strict=True)
         )
+        inner, rest = node.expression.as_coeff_Add()
+        parts = [b, a * inner]
+        spread = 0.0
         if node.scale != 1.0 or node.shift != 0.0:
-            a, b = a / self.number(node.scale), b - a * self.number(node.shift / node.scale)
-        function = edge_form(edge.function)(a * node.expression + b)
+            parts.append(-a * self.number(node.shift / node.scale))
+            spread = abs(float(a))
+            a = a / self.number(node.scale)
+        argument = a * rest + self.constant(parts, spread)
+        if not self.inline:
+            argument = self.settled(argument, edge, reach)
+        function = edge_form(edge.function)(argument)
         return self.number(factor) * c * function + self.number(factor) * d
 
     def spline(
@@ -262,6 +318,12 @@ class _Pieces:
     def ends(self, i: int, j: int) -> FloatArray:
         """Return value and slope of an edge's spline at both ends, shape (2, 2)."""
         return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._ends], axis=1)
+
+
+def _size(edge: SymbolicEdge, reach: float) -> float:
+    """Return the size of what an edge's argument is computed from."""
+    a, b = edge.parameters[:2]
+    return float(abs(a) * reach + abs(b))
 
 
 def _base_form(name: str) -> Callable[[Any], Any] | None:
@@ -344,14 +406,12 @@ def build_program(
     scaling = network.scaling
     outputs: list[Any] = []
     for depth, layer in enumerate(network.layers):
-        factors = scaling.output_scale if depth == last else np.ones(layer.n_subnodes)
-        sums = builder.layer(depth, layer, nodes, factors)
         if depth == last:
-            outputs = [
-                builder.number(shift) + total
-                for shift, total in zip(scaling.output_shift, sums, strict=True)
-            ]
+            factors, shifts = scaling.output_scale, scaling.output_shift
+            outputs = builder.layer(depth, layer, nodes, factors, shifts)
             break
+        ones, zeros = np.ones(layer.n_subnodes), np.zeros(layer.n_subnodes)
+        sums = builder.layer(depth, layer, nodes, ones, zeros)
         nodes, start = [], 0
         for j, arity in enumerate(layer.arities):
             product = builder.sympy.Mul(*sums[start : start + arity])

@@ -6,7 +6,7 @@ constants alone left to fit, the right functions reach rounding and the others d
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,8 @@ class Recogniser:
         What simplicity counts, from 0 to 1.
     floor : float
         Loss of the network with splines; a formula need not be better.
+    after_each : callable, optional
+        Called after every entry of `found`. It may raise an exception to end the search.
 
     Attributes
     ----------
@@ -84,6 +86,7 @@ class Recogniser:
         symbols: Sequence[Symbol],
         weight_simple: float,
         floor: float,
+        after_each: Callable[[], Any] | None = None,
     ) -> None:
         self.data, self.X, self.penalty = data, X, penalty
         self.symbols = list(symbols)
@@ -91,6 +94,7 @@ class Recogniser:
         self.floor = max(floor, EXACT)
         self.loss = SquaredLoss()
         self.found: list[Candidate] = []
+        self._after_each = after_each
         # The exchange of accuracy in bits for complexity: by the likelihood where there is noise.
         self.worth = (1.0 - weight_simple) / max(weight_simple, 1e-3)
         if floor > NOISE:
@@ -178,6 +182,8 @@ class Recogniser:
         candidate = Candidate(network, complexity, loss)
         if math.isfinite(loss):
             self.found.append(candidate)
+            if self._after_each is not None:
+                self._after_each()
         return candidate
 
     def _replaced(self, network: Network, edge: Edge, symbol: Symbol) -> Candidate | None:

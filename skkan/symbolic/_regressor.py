@@ -1,7 +1,5 @@
 """KANSymbolicRegressor."""
 
-import math
-import warnings
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -9,34 +7,33 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skkan._data import TrainingData, canonical_rows
-from skkan._losses import SquaredLoss
+from skkan._all_or_nothing import all_or_nothing
+from skkan._data import canonical_rows
+from skkan._hidden_layers import LayerSize, parsed, written
+from skkan._progress import CallbackSupportMixin, Progress
 from skkan._regressor import KANRegressor
 from skkan._typing import FloatArray
-from skkan.symbolic._discovery import divided_formulas, is_explained
-from skkan.symbolic._equations import EquationTable, front
+from skkan.symbolic._equations import EquationTable
 from skkan.symbolic._export import FormulaFunction, rounded, valid_names
 from skkan.symbolic._library import get_symbol, search_symbols
-from skkan.symbolic._recognition import Recogniser, nondominated
-from skkan.symbolic._rows import constant_row, function_of, mean_square, tidied_row
-from skkan.symbolic._simplify import simplify
+from skkan.symbolic._rows import function_of
+from skkan.symbolic._search import Search, SearchSettings
 
-AUTO_SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (3,), (2, 1))
-THRESHOLDS = ((1e-2, 3e-2), (1e-3, 1e-3))
-# A larger network, or one with fewer edges, is as good as another within these factors of loss.
-BETTER, NO_WORSE = 0.9, 1.1
-ROUNDING = 1e-9
-MAX_ROWS = 2000
-# Formulas to simplify per shape.
-N_SIMPLIFIED = 6
+AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
+    (),
+    (1,),
+    ((0, 1),),
+    (2,),
+    (3,),
+    (2, 1),
+)
 
 
-class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
+class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     """Symbolic regression by Kolmogorov-Arnold networks.
 
     Networks of growing shape are trained and pruned. Their edges become known functions one after
@@ -50,9 +47,9 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto" or list of array-like of int, default="auto"
+    hidden_layer_sizes : "auto" or list of array-like, default="auto"
         Shapes to try, as in :class:`KANRegressor`, the simplest first. ``"auto"`` is
-        ``[(), (1,), (2,), (3,), (2, 1)]``.
+        ``[(), (1,), ((0, 1),), (2,), (3,), (2, 1)]``, the third of which is a product of two sums.
     symbols : iterable of str, Symbol or sympy.Expr, optional
         Functions for the edges, by default the library.
     weight_simple : float, default=0.8
@@ -74,7 +71,8 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
     n_jobs : int, default=None
         Number of threads for the starts.
     verbose : int or bool, default=0
-        Whether to print a line per shape.
+        Whether to print a line per network trained, for the formulas found in it, and for the
+        division.
 
     Attributes
     ----------
@@ -97,6 +95,12 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `X` has names that are all strings.
 
+    Notes
+    -----
+    A keyboard interrupt ends the search with a warning and leaves the best formulas so far, or the
+    network that is being trained if it is the first. Before there is one, it is raised. The same
+    goes for a callback of scikit-learn that asks to stop.
+
     See Also
     --------
     KANRegressor : The network, whose edges can be made symbolic one by one.
@@ -110,6 +114,11 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
     >>> KANSymbolicRegressor(random_state=0).fit(X, y).sympy()
     x0**2 + x1/2
     """
+
+    network_: KANRegressor
+    equations_: EquationTable
+    best_: dict[str, Any]
+    n_iter_: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": [StrOptions({"auto"}), list, tuple],
@@ -174,6 +183,11 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If parameters or data cannot be used.
+
+        Warns
+        -----
+        UserWarning
+            If a keyboard interrupt has ended the search.
         """
         shapes = self._shapes()
         symbols = (
@@ -181,203 +195,57 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
         )
         if not symbols:
             raise ValueError("symbols must name at least one function, got an empty list.")
-        inputs, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        weight = _check_sample_weight(
-            sample_weight, inputs, dtype=np.float64, ensure_non_negative=True
-        )
-        used = weight > 0.0
-        if not used.any():
-            raise ValueError(
-                "sample_weight is zero for all samples; at least one must be positive."
-            )
-        target = np.asarray(target, dtype=np.float64)
-        inputs, column, weight = canonical_rows(inputs[used], target[used, None], weight[used])
         seed = check_random_state(self.random_state).randint(2**31)
-        self._search(shapes, symbols, (inputs, column[:, 0], weight), seed)
+        with all_or_nothing(self):
+            inputs, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+            weight = _check_sample_weight(
+                sample_weight, inputs, dtype=np.float64, ensure_non_negative=True
+            )
+            used = weight > 0.0
+            if not used.any():
+                raise ValueError(
+                    "sample_weight is zero for all samples; at least one must be positive."
+                )
+            target = np.asarray(target, dtype=np.float64)
+            inputs, column, weight = canonical_rows(inputs[used], target[used, None], weight[used])
+            progress = Progress(self, lambda outcome: outcome, X, y, sample_weight)
+            settings = SearchSettings(
+                *(shapes, symbols, self._names(), self._model(seed)),
+                weight_simple=float(self.weight_simple),
+                tolerance=float(self.tolerance),
+                divide=bool(self.divide),
+            )
+            outcome = Search((inputs, column[:, 0], weight), settings, progress).run()
+            self.__dict__.update(outcome)
+            progress.close(outcome)
         return self
 
-    def _shapes(self) -> list[tuple[int, ...]]:
-        if isinstance(self.hidden_layer_sizes, str):
-            return list(AUTO_SHAPES)
-        shapes = []
-        for own in self.hidden_layer_sizes:
-            sizes = np.atleast_1d(np.asarray(own, dtype=object)).tolist()
-            if not all(isinstance(s, Integral) and int(s) >= 1 for s in sizes):
-                raise ValueError(
-                    "hidden_layer_sizes must be 'auto' or a list of shapes such as [(), (2,)], got "
-                    f"{self.hidden_layer_sizes!r}."
-                )
-            shapes.append(tuple(int(size) for size in sizes))
-        if not shapes:
-            raise ValueError("hidden_layer_sizes must hold at least one shape, got an empty list.")
-        return shapes
-
-    def _search(
-        self,
-        shapes: Sequence[tuple[int, ...]],
-        symbols: Sequence[Any],
-        samples: tuple[FloatArray, FloatArray, FloatArray],
-        seed: int,
-    ) -> None:
-        X, y, weight = samples
-        share = weight / weight.sum()
-        variance = float(share @ (y - share @ y) ** 2)
-        rounding = variance * ROUNDING**2
-        best: Any = None
-        lowest, rows = math.inf, [constant_row(y, share, self.n_features_in_)]
-        self.n_iter_ = 0
-        for sizes in shapes:
-            model = self._trained(sizes, samples, seed)
-            self.n_iter_ += model.n_iter_
-            error = mean_square(model.predict(X) - y, share)
-            least = min(row["loss"] for row in rows)
-            if best is None or error < BETTER * lowest:
-                best, lowest = model, error
-            elif least <= self._limit(lowest, rounding):
-                # More nodes have nothing to add, to the network or to its formula.
-                continue
-            if variance > 0.0:
-                rows += self._formulas(model, samples, symbols, error / variance)
-            least = min(row["loss"] for row in rows)
-            if self.verbose:
-                print(
-                    f"[{type(self).__name__}] shape {(X.shape[1], *sizes, 1)}: loss of the network "
-                    f"{error:.3g}, of the best formula {least:.3g}",
-                    flush=True,
-                )
-            if least <= max(rounding, 1e-300):
-                break
-            if sizes == shapes[0] and self.divide and variance > 0.0:
-                if self._explained(rows, samples):
-                    continue
-                rows += self._divided(samples, symbols)
-                if self._explained(rows, samples):
-                    break
-        self.network_: Any = best
-        self.equations_ = EquationTable(front(rows, rounding))
-        self._choose(samples, lowest, rounding)
-
-    def _explained(
-        self,
-        rows: Sequence[dict[str, Any]],
-        samples: tuple[FloatArray, FloatArray, FloatArray],
-    ) -> bool:
-        """Tell whether the most accurate of the formulas leaves nothing but noise."""
-        X, y, weight = samples
-        best = min(rows, key=lambda row: row["loss"])
-        return is_explained(X, y, self._function(best["equation"])(X), weight)
-
-    def _divided(
-        self, samples: tuple[FloatArray, FloatArray, FloatArray], symbols: Sequence[Any]
-    ) -> list[dict[str, Any]]:
-        """Return rows for the formulas found by dividing the problem."""
-        found = divided_formulas(*samples, symbols, self._names())
-        rows = [tidied_row(own, self._names(), samples, None) for own in found]
-        if self.verbose and rows:
-            least = min(row["loss"] for row in rows)
-            print(
-                f"[{type(self).__name__}] division: loss of the best formula {least:.3g}",
-                flush=True,
-            )
-        return [row for row in rows if math.isfinite(row["loss"])]
-
-    def _trained(
-        self,
-        sizes: tuple[int, ...],
-        samples: tuple[FloatArray, FloatArray, FloatArray],
-        seed: int,
-    ) -> Any:
-        """Return a trained network, without the edges that it does not need."""
-        X, y, weight = samples
-        model = KANRegressor(
-            sizes,
+    def _model(self, seed: int) -> KANRegressor:
+        return KANRegressor(
             grid_size=self.grid_size,
             n_restarts=self.n_restarts,
             max_iter=self.max_iter,
             random_state=seed,
             n_jobs=self.n_jobs,
         )
-        with warnings.catch_warnings():
-            # What counts is the formula; it is fitted to convergence by itself.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(X, y, weight)
-            share = weight / weight.sum()
-            before = mean_square(model.predict(X) - y, share)
-            for nodes, edges in THRESHOLDS:
-                try:
-                    small = model.prune(nodes, edges).refit(X, y, weight)
-                except ValueError:
-                    continue
-                rounding = ROUNDING**2 * float(share @ y**2)
-                if mean_square(small.predict(X) - y, share) <= NO_WORSE * before + rounding:
-                    return small
-        return model
 
-    def _formulas(
-        self,
-        model: Any,
-        samples: tuple[FloatArray, FloatArray, FloatArray],
-        symbols: Sequence[Any],
-        unexplained: float,
-    ) -> list[dict[str, Any]]:
-        """Return rows for the formulas found in a network."""
-        X, y, weight = samples
-        few = np.unique(np.linspace(0, len(X) - 1, MAX_ROWS).astype(int))
-        network = model.network_
-        data = TrainingData.of(X[few], y[few, None], weight[few], network.scaling)
-        recogniser = Recogniser(
-            data, X[few], model._penalty, symbols, self.weight_simple, 0.5 * unexplained
-        )
-        recogniser.run(network)
-        names = self._names()
-        rows = []
-        for candidate in nondominated(recogniser.found)[-N_SIMPLIFIED:]:
+    def _shapes(self) -> list[tuple[LayerSize, ...]]:
+        if isinstance(self.hidden_layer_sizes, str):
+            return list(AUTO_SHAPES)
+        shapes = []
+        for own in self.hidden_layer_sizes:
             try:
-                formula = simplify(
-                    candidate.network, X, y[:, None], SquaredLoss(), names, weight
-                ).expression
-            except ValueError:
-                # It is not defined on the samples left out, or too large to print.
-                continue
-            row = tidied_row(formula, names, samples, (X.shape[1], *_sizes(model), 1))
-            if math.isfinite(row["loss"]):
-                rows.append(row)
-        return rows
-
-    def _limit(self, network_loss: float, rounding: float) -> float:
-        return (1.0 + self.tolerance) * network_loss + rounding
-
-    def _choose(
-        self,
-        samples: tuple[FloatArray, FloatArray, FloatArray],
-        network_loss: float,
-        rounding: float,
-    ) -> None:
-        """Set `best_`."""
-        limit, count = self._limit(network_loss, rounding), float(samples[2].sum())
-        good = [
-            row
-            for row in self.equations_
-            if row["loss"] <= network_loss + rounding
-            or (row["loss"] <= limit and self._explained([row], samples))
-        ]
-        if good:
-            floor = max(rounding, 1e-300)
-            self.best_ = min(
-                good,
-                key=lambda row: (
-                    count * math.log(max(row["loss"], floor))
-                    + row["complexity"] * math.log(max(count, 2.0))
-                ),
-            )
-        else:
-            self.best_ = {
-                "complexity": self.network_.network_.n_parameters,
-                "loss": network_loss,
-                "score": 0.0,
-                "equation": "network",
-                "shape": (self.n_features_in_, *_sizes(self.network_), 1),
-            }
+                shapes.append(written(parsed(own)))
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    "hidden_layer_sizes must be 'auto' or a list of shapes such as "
+                    f"[(), (2,), ((0, 1),)], got {self.hidden_layer_sizes!r}: {own!r} is no shape, "
+                    "which is a sequence with an entry per hidden layer, a number of sum nodes or "
+                    "a pair of numbers of sum and product nodes."
+                ) from error
+        if not shapes:
+            raise ValueError("hidden_layer_sizes must hold at least one shape, got an empty list.")
+        return shapes
 
     def _names(self) -> list[str]:
         names = getattr(self, "feature_names_in_", None)
@@ -482,7 +350,3 @@ class KANSymbolicRegressor(RegressorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_")
-
-
-def _sizes(model: Any) -> tuple[int, ...]:
-    return tuple(int(size) for size in model.hidden_layer_sizes)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.symbolic._borders import with_borders
 from skkan.symbolic._equations import plain_constants, tree_size, without_trifles
 from skkan.symbolic._export import FormulaFunction
 from skkan.symbolic._program import Program
@@ -20,6 +21,8 @@ INEXACT = 1e-12
 def function_of(formula: Any, names: Sequence[str]) -> FormulaFunction:
     """Return the function of the columns with the given names.
 
+    Where rounding leads out of the domain of a root or the like, it is at the border.
+
     Examples
     --------
     >>> import sympy
@@ -29,7 +32,8 @@ def function_of(formula: Any, names: Sequence[str]) -> FormulaFunction:
     """
     import sympy  # noqa: PLC0415
 
-    return FormulaFunction(Program(tuple(map(sympy.Symbol, names)), [], [formula]), True)
+    inputs = tuple(map(sympy.Symbol, names))
+    return FormulaFunction(Program(inputs, [], [with_borders(formula)]), True)
 
 
 def mean_square(residual: FloatArray, share: FloatArray) -> float:

@@ -8,7 +8,7 @@ grow by more than a parameter is worth.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -233,49 +233,104 @@ def _gather_constants(network: Network, depth: int, j: int, constants: _Constant
 
 def _normalise_nodes(network: Network, depth: int, constants: _Constants) -> None:
     """Choose scale and shift of the nodes between two layers so that constants vanish."""
-    before = network.layers[depth - 1]
+    before, after = network.layers[depth - 1], network.layers[depth]
     start = 0
     for node, arity in enumerate(before.arities):
-        for j in range(start, start + arity):
+        factors = range(start, start + arity)
+        start += arity
+        for j in factors:
             _gather_constants(network, depth - 1, j, constants)
-        subnode, start = start, start + arity
-        after = network.layers[depth]
-        out = [key for key in after.symbols if key[0] == node]
-        into = [key for key in before.symbols if key[1] == subnode]
-        if arity > 1 or not out or not into:
-            continue
-        lead: Any = after.symbols[out[0]]
-        a, b = (float(own) for own in lead.parameters[:2])
-        if a == 0.0 or lead.function.name == "0":
-            continue
-        redundant = lead.function.redundant if isinstance(lead.function, Symbol) else "none"
-        scale, shift, unit = a, b, None
-        strongest = max(into, key=lambda key: abs(before.symbols[key].parameters[2]))
-        c = float(before.symbols[strongest].parameters[2])
-        if redundant in ("scale", "both") and c != 0.0:
-            # An argument that is negative on the data has to stay so.
-            scale = (1.0 if redundant == "both" else math.copysign(1.0, a * c)) / c
-            shift, unit = b / a * scale, float(round(scale * c))
-            constants.hold(depth - 1, *strongest, "c")
-        if redundant in ("shift", "both"):
-            total = sum(float(before.symbols[key].parameters[3]) for key in into)
-            shift = -scale * total
-            constants.hold(depth - 1, *into[0], "d")
-        for n, key in enumerate(into):
-            own = before.symbols[key].parameters * np.array([1.0, 1.0, scale, scale])
-            own[3] += 0.0 if n else shift
-            if unit is not None and key == strongest:
-                # But for rounding it is.
-                own[2] = unit
-            _update(network, depth - 1, key, own)
-        for key in out:
-            own = after.symbols[key].parameters.copy()
-            own[:2] = own[0] / scale, own[1] - own[0] * shift / scale
-            if key == out[0] and redundant in ("none", "scale"):
-                # But for rounding it is.
-                own[1] = 0.0
+        varying = list(factors)
+        if arity > 1:
+            varying, scale = _normalise_factors(network, depth - 1, factors, constants)
+            for key in [key for key in after.symbols if key[0] == node]:
+                _update(network, depth, key, after.symbols[key].parameters * [scale, 1.0, 1.0, 1.0])
+        if len(varying) == 1:
+            _normalise_node(network, depth, node, varying[0], constants)
+
+
+def _normalise_node(
+    network: Network, depth: int, node: int, subnode: int, constants: _Constants
+) -> None:
+    """Do so for the node of a sum, or of a product whose other factors are constant."""
+    before, after = network.layers[depth - 1], network.layers[depth]
+    out = [key for key in after.symbols if key[0] == node]
+    into = [key for key in before.symbols if key[1] == subnode]
+    if not out or not into:
+        return
+    lead: Any = after.symbols[out[0]]
+    a, b = (float(own) for own in lead.parameters[:2])
+    if a == 0.0 or lead.function.name == "0":
+        return
+    redundant = lead.function.redundant if isinstance(lead.function, Symbol) else "none"
+    scale, shift, unit = a, b, None
+    strongest = max(into, key=lambda key: abs(before.symbols[key].parameters[2]))
+    c = float(before.symbols[strongest].parameters[2])
+    if redundant in ("scale", "both") and c != 0.0:
+        # An argument that is negative on the data has to stay so.
+        scale = (1.0 if redundant == "both" else math.copysign(1.0, a * c)) / c
+        shift, unit = b / a * scale, float(round(scale * c))
+        constants.hold(depth - 1, *strongest, "c")
+    if redundant in ("shift", "both"):
+        total = sum(float(before.symbols[key].parameters[3]) for key in into)
+        shift = -scale * total
+        constants.hold(depth - 1, *into[0], "d")
+    for n, key in enumerate(into):
+        own = before.symbols[key].parameters * np.array([1.0, 1.0, scale, scale])
+        own[3] += 0.0 if n else shift
+        if unit is not None and key == strongest:
+            # But for rounding it is.
+            own[2] = unit
+        _update(network, depth - 1, key, own)
+    for key in out:
+        own = after.symbols[key].parameters.copy()
+        own[:2] = own[0] / scale, own[1] - own[0] * shift / scale
+        if key == out[0] and redundant in ("none", "scale"):
+            # But for rounding it is.
+            own[1] = 0.0
+        _update(network, depth, key, own)
+    constants.hold(depth, *out[0], "ab")
+
+
+def _normalise_factors(
+    network: Network, depth: int, factors: Iterable[int], constants: _Constants
+) -> tuple[list[int], float]:
+    """Take the scales of the factors of a product out of them.
+
+    Returns
+    -------
+    varying : list of int
+        The factors that are not constant; the others are 1 now.
+    scale : float
+        What the product has been divided by.
+    """
+    layer, product = network.layers[depth], 1.0
+    leading: dict[int, tuple[int, int]] = {}
+    for j in factors:
+        into = [key for key in layer.symbols if key[1] == j]
+        scales = {
+            key: float(layer.symbols[key].parameters[2])
+            for key in into
+            if layer.symbols[key].function.name != "0" and layer.symbols[key].parameters[0] != 0.0
+        }
+        strongest = max(scales, key=lambda key: abs(scales[key]), default=None)
+        if strongest is not None and scales[strongest] != 0.0:
+            leading[j] = strongest
+            scale = scales[strongest]
+        else:
+            scale = sum(float(layer.symbols[key].parameters[3]) for key in into)
+            if scale == 0.0:
+                # The product vanishes, or there is no such edge.
+                continue
+            constants.hold(depth, *into[0], "d")
+        product *= scale
+        for key in into:
+            own = layer.symbols[key].parameters / np.array([1.0, 1.0, scale, scale])
             _update(network, depth, key, own)
-        constants.hold(depth, *out[0], "ab")
+    if len(leading) > 1:
+        for key in leading.values():
+            constants.hold(depth, *key, "c")
+    return list(leading), product
 
 
 def _snapped(

@@ -101,6 +101,22 @@ class Symbol:
     def __repr__(self) -> str:
         return f"<Symbol {self.name}>"
 
+    @property
+    def closed(self) -> tuple[float, float]:
+        """Ends of the domain that belong to it, infinite where there is none.
+
+        Examples
+        --------
+        >>> from skkan.symbolic._library import get_symbol
+        >>> get_symbol("sqrt").closed
+        (0.0, inf)
+        """
+        low, high = self.domain.low, self.domain.high
+        return (
+            low if self.domain.low_closed else -math.inf,
+            high if self.domain.high_closed else math.inf,
+        )
+
     def expression(self, argument: Any) -> Any:
         """Return the function of a SymPy expression, as a SymPy expression."""
         return self.form(argument)

@@ -3,9 +3,10 @@ import copy
 import numpy as np
 import pytest
 import sympy
+from sklearn.datasets import make_moons
 from sklearn.exceptions import NotFittedError
 
-from skkan import KANRegressor
+from skkan import KANClassifier, KANRegressor
 from skkan._data import TrainingData
 from skkan._losses import SquaredLoss
 from skkan.symbolic._polish import polish
@@ -143,6 +144,28 @@ def test_constant_edges_become_zero():
 def test_what_fits_nothing_stays_a_spline(model):
     model.auto_symbolic(r2_threshold=0.9999, symbols=["x"])
     assert not model.symbolic_
+
+
+@pytest.mark.parametrize("weight_simple", [0.0, 0.8, 1.0])
+def test_no_threshold_makes_a_classifier_constant(weight_simple):
+    X, labels = make_moons(300, noise=0.1, random_state=0)
+    model = KANClassifier((), random_state=0).fit(X, labels)
+    model.auto_symbolic(r2_threshold=0.0, weight_simple=weight_simple)
+    assert model.symbolic_
+    assert "0" not in {edge.function.name for edge in model.network_.layers[0].symbols.values()}
+    assert (model.edge_scores_[0] > 0.1).all()
+    assert model.score(X, labels) > 0.7
+
+
+@pytest.mark.parametrize("symbols", [["0", "x"], ["0"]])
+def test_no_threshold_flattens_an_edge_that_varies(symbols):
+    X = np.linspace(-1.0, 1.0, 201)[:, None]
+    model = KANRegressor((), random_state=0).fit(X, X[:, 0] ** 2)
+    before = model.predict(X)
+    model.auto_symbolic(r2_threshold=0.0, weight_simple=1.0, symbols=symbols)
+    np.testing.assert_array_equal(model.predict(X), before)
+    model.auto_symbolic(r2_threshold=0.0, weight_simple=1.0, symbols=[*symbols, "x^2"])
+    assert model.network_.layers[0].symbols[0, 0].function.name == "x^2"
 
 
 def polished(model, X, target):

@@ -45,6 +45,22 @@ def test_numerical_recovery(shape, function):
     assert model.best_["shape"] == (2, *shape, 1)
 
 
+@pytest.mark.parametrize("formula", [x0 * sympy.exp(x1), sympy.log(x0 * x1 + 2)], ids=str)
+def test_product_nodes(formula):
+    X = sample(n_samples=300)
+    y = sympy.lambdify((x0, x1), formula)(*X.T)
+    model = KANSymbolicRegressor(
+        [((0, (2,)),)],
+        symbols=["x", "x^2", "exp", "log"],
+        grid_size=5,
+        divide=False,
+        n_restarts=2,
+        random_state=0,
+    ).fit(X, y)
+    assert sympy.simplify(model.sympy() - formula) == 0
+    assert model.best_["shape"] == (2, (0, 1), 1)
+
+
 def test_additive_formula_without_an_unused_column(additive):
     expected = x0**2 + sympy.Rational(3, 10) * x1 + x2**3 / 10
     assert sympy.simplify(additive[0].sympy() - expected) == 0
@@ -151,6 +167,8 @@ def test_constant_target():
     ("parameters", "message"),
     [
         ({"hidden_layer_sizes": [(0,)]}, r"hidden_layer_sizes must be .* got \[\(0,\)\]"),
+        ({"hidden_layer_sizes": [(), ((0, 0),)]}, r"list of shapes .* \(\(0, 0\),\) is no shape"),
+        ({"hidden_layer_sizes": [(), 2.5]}, "list of shapes .* 2.5 is no shape"),
         ({"hidden_layer_sizes": []}, "at least one shape"),
         ({"symbols": ["sinn"]}, "unknown symbolic function 'sinn'"),
         ({"symbols": []}, "at least one function"),
