@@ -124,6 +124,8 @@ class SymbolicEdge:
     def _argument(self, x: FloatArray, reach: float, inward: float = 0.0) -> FloatArray:
         a, b = self.parameters[:2]
         size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
+        # In units of rounding in double precision.
+        size *= np.finfo(x.dtype).eps / np.finfo(np.float64).eps
         return settled(a * x + b, size, self.function.closed, inward)
 
     def with_parameters(self, parameters: FloatArray) -> "SymbolicEdge":

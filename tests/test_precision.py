@@ -127,6 +127,17 @@ def test_early_stopping_refit_symbols_and_copies(cls):
     assert refitted.network_.layers[0].coef.dtype == np.float64
 
 
+def test_arguments_at_the_end_of_a_domain_are_there_in_single_precision():
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(300, 2))
+    X[0] = 0.0
+    y = np.hypot(*X.T)
+    model = KANRegressor((1,), n_restarts=4, dtype="float32", random_state=0).fit(X, y)
+    for key in [(0, 0, 0), (0, 1, 0)]:
+        model = model.fix_symbolic(*key, "x^2")
+    model = model.fix_symbolic(1, 0, 0, "sqrt").refit(X, y)
+    assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 1e-4
+
+
 @pytest.mark.parametrize("value", ["float16", np.float16, "double", 32, None])
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_other_precisions_are_refused(cls, value):
