@@ -34,7 +34,7 @@ class EdgeFunction(Protocol):
 
     @property
     def closed(self) -> tuple[float, float]:
-        """Ends that belong to the domain and at which it is not regular; infinite if none."""
+        """Ends that belong to the domain, infinite where there is none."""
         ...
 
 

@@ -98,8 +98,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     Notes
     -----
     A keyboard interrupt ends the search with a warning and leaves the best formulas so far, or the
-    network that is being trained if it is the first. Before there is one, it is raised. The same
-    goes for a callback of scikit-learn that asks to stop.
+    network that is being trained if it is the first; before there is one, it is raised. A callback
+    of scikit-learn that asks to stop ends the search as well, with what it has been shown.
 
     See Also
     --------
