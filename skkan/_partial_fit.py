@@ -109,7 +109,7 @@ class StreamingMixin:
     _penalty: Penalty
     _activity: list[LayerActivity]
     _sample_rows: FloatArray
-    _row_weights: FloatArray
+    _row_weights: NDArray[np.float32]
     _total_weight: float
     _fitted_alpha: float | None
     solver: str

@@ -31,7 +31,7 @@ class InspectionMixin:
     alpha_: list[FloatArray]
     _activity: list[LayerActivity]
     _sample_rows: FloatArray
-    _row_weights: FloatArray
+    _row_weights: NDArray[np.float32]
     _validated: Callable[..., Any]
     _fit: Callable[..., Self]
 

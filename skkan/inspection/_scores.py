@@ -16,6 +16,7 @@ Z. Liu et al., "KAN 2.0: Kolmogorov-Arnold Networks Meet Science", arXiv:2408.10
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +163,7 @@ def network_activity(
     return result
 
 
-def activity_on(network: Network, X: FloatArray, weight: FloatArray) -> list[LayerActivity]:
+def activity_on(network: Network, X: FloatArray, weight: NDArray[Any]) -> list[LayerActivity]:
     """Return the activity of every layer on some rows.
 
     Parameters
@@ -176,8 +177,8 @@ def activity_on(network: Network, X: FloatArray, weight: FloatArray) -> list[Lay
     """
     counts = weight > 0.0
     inputs = network.scaling.inputs(X[counts])
-    nothing = np.empty((len(inputs), 0))
-    return network_activity(network, TrainingData.unscaled(inputs, nothing, weight[counts]))
+    nothing, own = np.empty((len(inputs), 0)), weight[counts].astype(np.float64)
+    return network_activity(network, TrainingData.unscaled(inputs, nothing, own))
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

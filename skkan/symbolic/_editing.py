@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, settled
@@ -30,13 +31,14 @@ MISFIT = 0.5e-4
 
 def typical_rows(
     network: Network, X: FloatArray, weight: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, NDArray[np.float32]]:
     """Return at most about 1,000 rows, with those at which a node is smallest or largest.
 
-    The weights of the latter are zero if they are not among the others.
+    The weights of the latter are zero if they are not among the others. Weights are of single
+    precision, as they are kept with the estimator and scores need no more.
     """
     if len(X) <= MAX_ROWS:
-        return X.copy(), weight.copy()
+        return X.copy(), weight.astype(np.float32)
     chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
     counts = np.zeros(len(X))
     counts[sorted(chosen)] = 1.0
@@ -44,7 +46,7 @@ def typical_rows(
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
     rows = sorted(chosen)
-    return X[rows], (counts * weight)[rows]
+    return X[rows], (counts * weight)[rows].astype(np.float32)
 
 
 def check_active_edge(network: Network, layer: int, i: int, j: int) -> None:

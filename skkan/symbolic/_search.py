@@ -160,9 +160,10 @@ class Search:
         for nodes, edges in THRESHOLDS:
             try:
                 small = model.prune(nodes, edges)
-                self._fit(small, phase, go_on=True)
             except ValueError:
+                # Nothing would be left.
                 continue
+            self._fit(small, phase, go_on=True)
             if self._loss(small) <= limit:
                 model = small
                 break
