@@ -3,7 +3,7 @@
 from typing import Any
 
 from skkan._symbolic_edge import ROUNDING
-from skkan.symbolic._program import piecewise
+from skkan.symbolic._program import piecewise, rebuilt
 
 
 def with_borders(expression: Any) -> Any:
@@ -31,21 +31,7 @@ def with_borders(expression: Any) -> Any:
     >>> with_borders(sympy.sin(x - 0.3))
     sin(x - 0.3)
     """
-    import sympy  # noqa: PLC0415
-
-    known: dict[Any, Any] = {}
-
-    def visit(part: Any) -> Any:
-        if not part.args or part.is_Relational or part.is_Boolean:
-            return part
-        if part not in known:
-            if isinstance(part, sympy.Piecewise):
-                known[part] = piecewise([(visit(value), when) for value, when in part.args])
-            else:
-                known[part] = part.func(*_settled(part, [visit(own) for own in part.args]))
-        return known[part]
-
-    return visit(expression)
+    return rebuilt(expression, lambda part, own: part.func(*_settled(part, own)))
 
 
 def _settled(part: Any, arguments: list[Any]) -> list[Any]:

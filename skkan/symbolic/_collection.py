@@ -7,7 +7,7 @@ them. It is meant for formulas before they are rounded: then what is collected i
 from collections.abc import Sequence
 from typing import Any
 
-from skkan.symbolic._program import piecewise
+from skkan.symbolic._program import piecewise, rebuilt
 
 # Coefficients that are as large as another but for this share count as equal.
 AS_LARGE = 1e-3
@@ -36,21 +36,7 @@ def collected(expression: Any) -> Any:
     >>> collected(3.0 * (2.0 * x + 1.0) * (y / 4.0 + 2.0))
     1.5*(x + 0.5)*(y + 8.0)
     """
-    import sympy  # noqa: PLC0415
-
-    known: dict[Any, Any] = {}
-
-    def visit(part: Any) -> Any:
-        if not part.args or part.is_Relational or part.is_Boolean:
-            return part
-        if part not in known:
-            if isinstance(part, sympy.Piecewise):
-                known[part] = piecewise([(visit(value), when) for value, when in part.args])
-            else:
-                known[part] = _joined(part.func, [visit(own) for own in part.args])
-        return known[part]
-
-    return visit(expression)
+    return rebuilt(expression, lambda part, own: _joined(part.func, own))
 
 
 def _joined(function: Any, arguments: Sequence[Any]) -> Any:

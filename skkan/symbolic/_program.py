@@ -99,6 +99,34 @@ def replaced(expression: Any, table: Mapping[Any, Any]) -> Any:
     return visit(expression)
 
 
+def rebuilt(expression: Any, joined: Callable[[Any, list[Any]], Any]) -> Any:
+    """Return an expression whose parts have been made anew, from the innermost outwards.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        An expression. Conditions stay as they are.
+    joined : callable
+        Takes a part and its arguments, which have been made anew, and returns what takes its place.
+        A ``Piecewise`` is put together as :func:`piecewise` does.
+    """
+    import sympy  # noqa: PLC0415
+
+    known: dict[Any, Any] = {}
+
+    def visit(part: Any) -> Any:
+        if not part.args or part.is_Relational or part.is_Boolean:
+            return part
+        if part not in known:
+            if isinstance(part, sympy.Piecewise):
+                known[part] = piecewise([(visit(value), when) for value, when in part.args])
+            else:
+                known[part] = joined(part, [visit(own) for own in part.args])
+        return known[part]
+
+    return visit(expression)
+
+
 @dataclass(frozen=True)
 class _Node:
     """A value of the network, ``(expression - shift) / scale``.
