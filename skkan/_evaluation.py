@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skkan._compaction import compact, part_of
 from skkan._layer import Layer
-from skkan._symbolic_edge import EdgeFunction, SymbolicEdge, settled
+from skkan._symbolic_edge import EdgeFunction, SymbolicEdge, inner_argument
 from skkan._typing import FloatArray
 
 FEW_ROWS = 16
@@ -46,16 +46,11 @@ class EdgesOfFunction:
         self._subnodes = np.array([j for (_, j), _ in edges])
         self._a, self._b, self._c, self._d = np.transpose([edge.parameters for _, edge in edges])
         self._closed = function.closed
-        self._bordered = bool(np.isfinite(self._closed).any())
         self._reach = reach[self._nodes]
 
     def add_to(self, sums: FloatArray, x: FloatArray) -> None:
         """Add the edges at input nodes `x` to the subnodes, in place."""
-        own = x[:, self._nodes]
-        u = self._a * own + self._b
-        if self._bordered:
-            size = np.abs(self._a) * np.maximum(np.abs(own), self._reach) + np.abs(self._b)
-            u = settled(u, size, self._closed)
+        u = inner_argument(x[:, self._nodes], self._a, self._b, self._reach, self._closed)
         values = self._c * self._value(u) + self._d
         np.add.at(sums.T, self._subnodes, values.T)
 
@@ -65,7 +60,7 @@ class EdgesOfFunction:
         groups: dict[int, list[tuple[tuple[int, int], SymbolicEdge]]] = {}
         for key, edge in layer.symbols.items():
             groups.setdefault(id(edge.function), []).append((key, edge))
-        return [cls(edges[0][1].function, edges, layer.reach) for edges in groups.values()]
+        return [cls(edges[0][1].function, edges, layer.grid.reach) for edges in groups.values()]
 
 
 class LayerTable:

@@ -186,12 +186,6 @@ class Layer:
         }
 
     @property
-    def reach(self) -> FloatArray:
-        """Size of the values of the input nodes, as far as their grids go, shape (n_in,)."""
-        ends = self.grid.breakpoints
-        return np.maximum(np.abs(ends[:, 0]), np.abs(ends[:, -1]))
-
-    @property
     def half_span(self) -> FloatArray:
         """Half the length of every grid: the unit of the grid coordinate."""
         return 0.5 * (self.grid.high - self.grid.low)
@@ -254,7 +248,7 @@ class Layer:
             features = self.features(x)
         sums: FloatArray = features @ self._matrix
         for (i, j), edge in self.symbols.items():
-            sums[:, j] += edge.value(x[:, i], self.reach[i])
+            sums[:, j] += edge.value(x[:, i], self.grid.reach[i])
         return sums
 
     def outputs(self, x: FloatArray, features: Features | None = None) -> FloatArray:
@@ -289,7 +283,7 @@ class Layer:
         """
         pulled = slopes.contracted(self._matrix, weights)
         for (i, j), edge in self.symbols.items():
-            pulled[:, i] += edge.slope(x[:, i], self.reach[i]) * weights[:, j]
+            pulled[:, i] += edge.slope(x[:, i], self.grid.reach[i]) * weights[:, j]
         return pulled
 
     def push(self, x: FloatArray, slopes: LocalFeatures, change: FloatArray) -> FloatArray:
@@ -311,14 +305,14 @@ class Layer:
         """
         pushed: FloatArray = slopes.scaled(change).matrix() @ self._matrix
         for (i, j), edge in self.symbols.items():
-            pushed[:, j] += edge.slope(x[:, i], self.reach[i]) * change[:, i]
+            pushed[:, j] += edge.slope(x[:, i], self.grid.reach[i]) * change[:, i]
         return pushed
 
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
         by_edge = self._local(x, 0)[0].by_edge(self._matrix)
         for (i, j), edge in self.symbols.items():
-            by_edge[:, i, j] += edge.value(x[:, i], self.reach[i])
+            by_edge[:, i, j] += edge.value(x[:, i], self.grid.reach[i])
         return by_edge
 
     def symbol_slopes(self, x: FloatArray) -> FloatArray | None:
@@ -333,7 +327,7 @@ class Layer:
             return None
         return np.stack(
             [
-                edge.parameter_slopes(x[:, i], self.reach[i])
+                edge.parameter_slopes(x[:, i], self.grid.reach[i])
                 for (i, _), edge in self.symbols.items()
             ],
             axis=1,

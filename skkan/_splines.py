@@ -34,6 +34,8 @@ class SplineGrid:
     knots : ndarray of shape (n_nodes, grid_size + 2 * degree + 1)
         The breakpoints, continued on both sides by ``degree`` knots at the spacing of the outermost
         interval.
+    reach : ndarray of shape (n_nodes,)
+        Size of the values of every node, as far as its grid goes.
     n_splines : int
         Number of B-splines per node, ``grid_size + degree``.
     uniform : bool
@@ -65,6 +67,7 @@ class SplineGrid:
         self.n_splines = self.grid_size + degree
         self.low = breakpoints[:, 0]
         self.high = breakpoints[:, -1]
+        self.reach = np.maximum(np.abs(self.low), np.abs(self.high))
         spans = (self.high - self.low)[:, None]
         self.uniform = bool(np.all(np.abs(widths - spans / self.grid_size) <= 1e-12 * spans))
         steps = np.arange(1, degree + 1)
@@ -179,7 +182,8 @@ class SplineGrid:
             Single or double precision. Points have to be of it too.
         """
         other = copy.copy(self)
-        for name in ("low", "high", "breakpoints", "knots", "_widths", "_rate", "_pieces"):
+        tables = ("low", "high", "reach", "breakpoints", "knots", "_widths", "_rate", "_pieces")
+        for name in tables:
             setattr(other, name, getattr(self, name).astype(dtype, copy=False))
         return other
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -38,17 +39,24 @@ class EdgeFunction(Protocol):
         ...
 
 
-def settled(
-    u: FloatArray, size: FloatArray, closed: tuple[float, float], inward: float = 0.0
+def inner_argument(
+    x: FloatArray,
+    a: FloatArray | float,
+    b: FloatArray | float,
+    reach: FloatArray | float,
+    closed: tuple[float, float],
+    inward: float = 0.0,
 ) -> FloatArray:
-    """Return arguments, with those that are at a closed end but for rounding put onto it.
+    """Return ``a x + b``, with what is at a closed end but for rounding put onto it.
 
     Parameters
     ----------
-    u : ndarray
-        Arguments of a function.
-    size : ndarray
-        Size of what they have been computed from, of a shape that fits.
+    x : ndarray
+        Values of nodes.
+    a, b : float or ndarray of a shape that fits
+        Slope and constant.
+    reach : float or ndarray of a shape that fits
+        Size of what the values have been computed from, if that is more than their own.
     closed : tuple of float
         Closed ends of the function's domain, infinite if there are none.
     inward : float, default=0.0
@@ -57,13 +65,17 @@ def settled(
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan._symbolic_edge import settled
-    >>> settled(np.array([-1e-3, -1e-17, 1e-17, 1.0]), np.ones(4), (0.0, np.inf))
+    >>> from skkan._symbolic_edge import inner_argument
+    >>> inner_argument(np.array([-1e-3, -1e-17, 1e-17, 1.0]), 1.0, 0.0, 1.0, (0.0, np.inf))
     array([-0.001,  0.   ,  0.   ,  1.   ])
     """
-    for end, sign in zip(closed, (1.0, -1.0), strict=True):
-        if np.isfinite(end):
-            near = ROUNDING * size
+    u = a * x + b
+    ends = [(end, sign) for end, sign in zip(closed, (1.0, -1.0), strict=True) if isfinite(end)]
+    if ends:
+        size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
+        # Values in single precision are as much less certain.
+        near = ROUNDING * (size * (np.finfo(x.dtype).eps / np.finfo(np.float64).eps))
+        for end, sign in ends:
             u = np.where(np.abs(u - end) <= near, end + sign * inward * near, u)
     return u
 
@@ -123,10 +135,7 @@ class SymbolicEdge:
 
     def _argument(self, x: FloatArray, reach: float, inward: float = 0.0) -> FloatArray:
         a, b = self.parameters[:2]
-        size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
-        # In units of rounding in double precision.
-        size *= np.finfo(x.dtype).eps / np.finfo(np.float64).eps
-        return settled(a * x + b, size, self.function.closed, inward)
+        return inner_argument(x, a, b, reach, self.function.closed, inward)
 
     def with_parameters(self, parameters: FloatArray) -> "SymbolicEdge":
         """Return an edge of the same function."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._network import Network
-from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, settled
+from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, inner_argument
 from skkan._typing import FloatArray
 from skkan.inspection._edges import check_edge
 from skkan.symbolic._fitting import FLOOR, SymbolFit, certain_share, fit_symbol, rank_symbols
@@ -152,9 +152,8 @@ def fixed(
             f"got {parameters!r}."
         )
     a, b = float(given[0]), float(given[1])
-    size = np.full(2, abs(a) * float(np.abs(x).max()) + abs(b))
-    ends = np.sort(a * np.array([x.min(), x.max()]) + b)
-    low, high = settled(ends, size, function.closed).tolist()
+    ends = np.array([x.min(), x.max()])
+    low, high = sorted(inner_argument(ends, a, b, np.abs(ends).max(), function.closed).tolist())
     place = f"symbol {function.name!r} on edge (layer={layer}, i={i}, j={j})"
     if function.excludes(low, high):
         raise ValueError(

@@ -236,7 +236,7 @@ class _Builder:
                 sums[j].append(self.number(factor * layer.edge_values(x)[0, i, j]))
             elif edge is not None:
                 exact = [self.constants.get((depth, int(i), int(j), k)) for k in range(4)]
-                sums[j].append(self.symbolic(edge, exact, node, factor, layer.reach[i]))
+                sums[j].append(self.symbolic(edge, exact, node, factor, layer.grid.reach[i]))
             else:
                 sums[j].append(self.spline(layer, pieces, int(i), int(j), node, factor))
         return [self.sum(terms) for terms in sums]
