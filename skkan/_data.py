@@ -110,6 +110,11 @@ def sampled_rows(n_samples: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(n_samples, SAMPLE_ROWS, replace=False))
 
 
+def spread_rows(n_samples: int, most: int) -> NDArray[np.intp]:
+    """Return at most so many rows at equal distances, the first and the last among them."""
+    return np.unique(np.linspace(0, n_samples - 1, most).astype(np.intp))
+
+
 def canonical_order(
     columns: Sequence[FloatArray], weight: FloatArray
 ) -> tuple[NDArray[np.intp], FloatArray]:

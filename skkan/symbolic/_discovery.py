@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skkan._data import spread_rows
 from skkan._typing import FloatArray
 from skkan.symbolic._division import MAX_COLUMNS, Divider
 from skkan.symbolic._parametric import ParametricFormula
@@ -61,7 +62,7 @@ def divided_formulas(
     varying = np.flatnonzero(np.ptp(X, axis=0) > 0.0).tolist()
     if len(y) < MIN_ROWS or not 1 <= len(varying) <= MAX_COLUMNS:
         return []
-    few = np.unique(np.linspace(0, len(y) - 1, MAX_ROWS).astype(int))
+    few = spread_rows(len(y), MAX_ROWS)
     share = weight[few] / weight[few].sum()
     inputs = tuple(sympy.Symbol(names[k]) for k in varying)
     X, y = X[few][:, varying], y[few]
@@ -121,7 +122,7 @@ def is_explained(X: FloatArray, y: FloatArray, predicted: FloatArray, weight: Fl
     >>> is_explained(x[:, None], np.exp(x), 1.0 + x + 0.5 * x**2, np.ones(100))
     False
     """
-    few = np.unique(np.linspace(0, len(y) - 1, MAX_ROWS).astype(int))
+    few = spread_rows(len(y), MAX_ROWS)
     share = weight[few] / weight[few].sum()
     y, left = y[few], (y - predicted)[few]
     if not np.isfinite(left).all():

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skkan._data import spread_rows
 from skkan._typing import FloatArray
 from skkan.symbolic._equations import tree_size
 from skkan.symbolic._factors import Factor, find_factors
@@ -149,7 +150,7 @@ class Divider:
         return sorted(found, key=cost)[:N_KEPT]
 
     def _fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
-        few = np.unique(np.linspace(0, len(problem.y) - 1, N_ROWS).astype(int))
+        few = spread_rows(len(problem.y), N_ROWS)
         thin = problem.weight[few] * (problem.weight.sum() / problem.weight[few].sum())
         formula, _ = formula.fitted(problem.X[few], problem.y[few], thin)
         error = formula.error(problem.X, problem.y, problem.weight)

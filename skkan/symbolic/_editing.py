@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skkan._data import spread_rows
 from skkan._network import Network
 from skkan._symbolic_edge import N_PARAMETERS, SymbolicEdge, inner_argument
 from skkan._typing import FloatArray
@@ -39,7 +40,7 @@ def typical_rows(
     """
     if len(X) <= MAX_ROWS:
         return X.copy(), weight.astype(np.float32)
-    chosen = {int(row) for row in np.linspace(0, len(X) - 1, MAX_ROWS)}
+    chosen = set(spread_rows(len(X), MAX_ROWS).tolist())
     counts = np.zeros(len(X))
     counts[sorted(chosen)] = 1.0
     for values in network.node_values(X):

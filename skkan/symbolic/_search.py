@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skkan._data import TrainingData
+from skkan._data import TrainingData, spread_rows
 from skkan._losses import SquaredLoss
 from skkan._network import Network
 from skkan._progress import Phase, Progress, RelayedProgress
@@ -201,7 +200,7 @@ class Search:
     def _find_formulas(self, model: KANRegressor, unexplained: float, phase: Phase) -> None:
         """Add rows for the formulas found in a network."""
         X, y, weight = self.samples
-        few = np.unique(np.linspace(0, len(X) - 1, MAX_ROWS).astype(int))
+        few = spread_rows(len(X), MAX_ROWS)
         network = model.network_
         data = TrainingData.of(X[few], y[few, None], weight[few], network.scaling)
         settings = self.settings
