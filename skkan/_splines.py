@@ -1,10 +1,10 @@
 """B-splines on one grid per node: basis values, derivatives, extrapolation, refitting.
 
 A grid of ``G`` intervals and degree ``k`` carries ``G + k`` B-splines, of which only ``k + 1``
-differ from zero at any point. On each interval they are polynomials in the local coordinate
-``tau`` in [0, 1]; those polynomials are tabulated once. Evaluating them is then a matrix product
-on a uniform grid, and Horner's scheme with gathered coefficients on another. Arrays of local values
-have the spline as their first axis, so that every step runs over contiguous samples.
+differ from zero at any point. On the intervals of a uniform grid they are always the same
+polynomials in the local coordinate ``tau`` in [0, 1]; evaluating these is a matrix product. On
+another grid the recursion of Cox and de Boor is carried out, with gathered knots. Arrays of local
+values have the spline as their first axis, so that every step runs over contiguous samples.
 
 References
 ----------
@@ -81,37 +81,8 @@ class SplineGrid:
         )
         self._widths = widths
         self._rate = self.grid_size / (self.high - self.low)
-        pieces = self._local_polynomials().transpose(2, 3, 0, 1)
-        self._pieces = np.ascontiguousarray(pieces).reshape(degree + 1, degree + 1, -1)
+        self._polynomials = uniform_polynomials(degree)
         self._keys = self._interval_keys()
-
-    def _local_polynomials(self) -> FloatArray:
-        """Tabulate the non-zero B-splines of every interval as polynomials in ``tau``.
-
-        Returns an array of shape (n_nodes, grid_size, degree + 1 powers, degree + 1 splines), or
-        (1, 1, ...) for uniform grids, where all intervals are alike. The recursion is de Boor's
-        (chapter X, equation 4) carried out on polynomial coefficients.
-        """
-        degree = self.degree
-        knots = self.knots if not self.uniform else np.arange(2.0 * degree + 2.0)[None, :]
-        n_intervals = self.grid_size if not self.uniform else 1
-        start = knots[:, degree : degree + n_intervals]
-        width = knots[:, degree + 1 : degree + 1 + n_intervals] - start
-        pieces = np.zeros((*start.shape, degree + 1, degree + 1))
-        pieces[..., 0, 0] = 1.0
-        for order in range(1, degree + 1):
-            lifted = np.zeros_like(pieces)
-            for r in range(order):
-                offset = degree + r + 1
-                right = knots[:, offset : offset + n_intervals]
-                left = knots[:, offset - order : offset - order + n_intervals]
-                share = pieces[..., r] / (right - left)[..., None]
-                times_tau = np.zeros_like(share)
-                times_tau[..., 1:] = share[..., :-1] * width[..., None]
-                lifted[..., r] += (right - start)[..., None] * share - times_tau
-                lifted[..., r + 1] += (start - left)[..., None] * share + times_tau
-            pieces = lifted
-        return pieces
 
     def _interval_keys(self) -> FloatArray:
         """Inner breakpoints of all nodes as one increasing sequence, for a single search."""
@@ -119,47 +90,23 @@ class SplineGrid:
         inner = (self.breakpoints[:, 1:-1] - self.low[:, None]) / spans
         return (inner + 2.0 * np.arange(self.n_nodes)[:, None]).ravel()
 
-    def _locate(self, x: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
-        """Return the interval of every value of `x` (inside the grid) and its ``tau``."""
-        scaled = x - self.low
-        if self.uniform:
-            scaled *= self._rate
-            interval = scaled.astype(np.intp)
-            np.clip(interval, 0, self.grid_size - 1, out=interval)
-            scaled -= interval
-            return interval, scaled
-        scaled /= self.high - self.low
-        nodes = np.arange(self.n_nodes)
-        found = np.searchsorted(self._keys, scaled + 2.0 * nodes, side="right")
-        # The limits are for NaN, which comes out as NaN.
-        interval = np.clip(found - nodes * (self.grid_size - 1), 0, self.grid_size - 1)
-        tau = (x - self.breakpoints[nodes, interval]) / self._widths[nodes, interval]
-        return interval, tau
-
-    def _evaluate(self, interval: NDArray[np.intp], tau: FloatArray, max_order: int) -> FloatArray:
-        """Return the derivatives of the non-zero splines at located points, as :meth:`local`."""
-        degree = self.degree
-        shape = (max_order + 1, degree + 1, *tau.shape)
-        if self.uniform:
-            powers = np.empty((degree + 1, *tau.shape), dtype=tau.dtype)
-            powers[0] = 1.0
-            for p in range(1, degree + 1):
-                np.multiply(powers[p - 1], tau, out=powers[p])
-            values = (self._taylor(max_order) @ powers.reshape(degree + 1, -1)).reshape(shape)
-            width: FloatArray = 1.0 / self._rate
-        else:
-            place = interval + self.grid_size * np.arange(self.n_nodes)
-            values = np.zeros(shape, dtype=tau.dtype)
-            for coefficients in self._pieces[::-1]:
-                for order in range(max_order, 0, -1):
-                    values[order] *= tau
-                    values[order] += order * values[order - 1]
-                values[0] *= tau
-                values[0] += coefficients.take(place, axis=1)
-            width = self._widths.ravel().take(place)
+    def _on_uniform(self, x: FloatArray, max_order: int) -> tuple[NDArray[np.intp], FloatArray]:
+        """Evaluate as :meth:`local`, at points inside a uniform grid."""
+        n = self.degree + 1
+        tau = x - self.low
+        tau *= self._rate
+        interval = tau.astype(np.intp)
+        np.clip(interval, 0, self.grid_size - 1, out=interval)
+        tau -= interval
+        powers = np.empty((n, *tau.shape), dtype=tau.dtype)
+        powers[0] = 1.0
+        for p in range(1, n):
+            np.multiply(powers[p - 1], tau, out=powers[p])
+        values = self._taylor(max_order) @ powers.reshape(n, -1)
+        values = values.reshape(max_order + 1, *powers.shape)
         for order in range(1, max_order + 1):
-            values[order] /= width**order
-        return values
+            values[order] *= self._rate**order
+        return interval, values
 
     def _taylor(self, max_order: int) -> FloatArray:
         """Return the derivatives of the splines of a uniform grid as polynomials in ``tau``.
@@ -167,11 +114,42 @@ class SplineGrid:
         Shape ((max_order + 1) * (degree + 1), degree + 1 powers).
         """
         n = self.degree + 1
-        table = np.zeros((max_order + 1, n, n), dtype=self._pieces.dtype)
-        table[0] = self._pieces[:, :, 0].T
+        table = np.zeros((max_order + 1, n, n), dtype=self._polynomials.dtype)
+        table[0] = self._polynomials
         for order in range(1, max_order + 1):
             table[order, :, :-1] = table[order - 1, :, 1:] * np.arange(1.0, n)
         return table.reshape(-1, n)
+
+    def _on_uneven(self, x: FloatArray, max_order: int) -> tuple[NDArray[np.intp], FloatArray]:
+        """Evaluate as :meth:`local`, at points inside the grid (chapter X, equations 4 and 12)."""
+        degree, nodes = self.degree, np.arange(self.n_nodes)
+        scaled = (x - self.low) / (self.high - self.low)
+        interval = np.searchsorted(self._keys, scaled + 2.0 * nodes, side="right")
+        interval -= nodes * (self.grid_size - 1)
+        # The limits are for NaN, which comes out as NaN.
+        np.clip(interval, 0, self.grid_size - 1, out=interval)
+        place = interval + self.knots.shape[1] * nodes
+        knots = self.knots.reshape(-1)
+        left = np.empty((degree, *x.shape), dtype=x.dtype)
+        right = np.empty_like(left)
+        for offset in range(degree):
+            np.subtract(x, knots.take(place + (degree - offset)), out=left[degree - 1 - offset])
+            np.subtract(knots.take(place + (degree + 1 + offset)), x, out=right[offset])
+        values = np.zeros((max_order + 1, degree + 1, *x.shape), dtype=x.dtype)
+        values[0, 0] = 1.0
+        for order in range(1, degree + 1):
+            below, above = left[degree - order :], right[:order]
+            # The derivatives that the last orders will still raise.
+            kept = values[: max(1, max_order - degree + order + 1)]
+            shares = kept[:, :order] / (below + above)
+            for derivative in range(1, len(kept)):
+                slopes = order * shares[derivative - 1]
+                kept[derivative, 0] = 0.0
+                kept[derivative, 1 : order + 1] = slopes
+                kept[derivative, :order] -= slopes
+            np.multiply(above, shares[0], out=values[0, :order])
+            values[0, 1 : order + 1] += below * shares[0]
+        return interval, values
 
     def astype(self, dtype: DTypeLike) -> "SplineGrid":
         """Return the same grid with its tables in another precision, in which it evaluates.
@@ -182,8 +160,17 @@ class SplineGrid:
             Single or double precision. Points have to be of it too.
         """
         other = copy.copy(self)
-        tables = ("low", "high", "reach", "breakpoints", "knots", "_widths", "_rate", "_pieces")
-        for name in tables:
+        tables = (
+            "low",
+            "high",
+            "reach",
+            "breakpoints",
+            "knots",
+            "_widths",
+            "_rate",
+            "_polynomials",
+        )
+        for name in (*tables, "_polynomials"):
             setattr(other, name, getattr(self, name).astype(dtype, copy=False))
         return other
 
@@ -206,10 +193,10 @@ class SplineGrid:
         """
         inside = np.clip(x, self.low, self.high)
         excess = x - inside
-        interval, tau = self._locate(inside)
+        evaluate = self._on_uniform if self.uniform else self._on_uneven
         if not np.any(excess):
-            return interval, self._evaluate(interval, tau, max_order)
-        values = self._evaluate(interval, tau, max(max_order, 1))
+            return evaluate(inside, max_order)
+        interval, values = evaluate(inside, max(max_order, 1))
         values[0] += values[1] * excess
         values[2:, :, excess != 0.0] = 0.0
         return interval, values[: max_order + 1]
@@ -331,6 +318,25 @@ def gather(place: NDArray[np.intp], values: FloatArray, dense: FloatArray) -> Fl
     for offset, own in enumerate(values[1:], start=1):
         sums += own * flat.take(place + offset)
     return sums
+
+
+def uniform_polynomials(degree: int) -> FloatArray:
+    """Return the non-zero B-splines of an interval of unit length as polynomials in ``tau``.
+
+    Shape (degree + 1 splines, degree + 1 powers). The recursion is de Boor's (chapter X, equation
+    4) carried out on polynomial coefficients.
+    """
+    pieces = np.zeros((degree + 1, degree + 1))
+    pieces[0, 0] = 1.0
+    for order in range(1, degree + 1):
+        share = pieces[:order] / order
+        rising = np.zeros_like(share)
+        rising[:, 1:] = share[:, :-1]
+        steps = np.arange(1.0, order + 1)[:, None]
+        pieces[:order] = steps * share - rising
+        pieces[order] = 0.0
+        pieces[1 : order + 1] += (order - steps) * share + rising
+    return pieces
 
 
 def uniform_breakpoints(low: FloatArray, high: FloatArray, grid_size: int) -> FloatArray:
