@@ -17,6 +17,7 @@ FULL_ENOUGH = 0.85
 MOST_EQUAL = 10
 LEAST_HIDDEN_SHARE = 0.25
 MAX_QUANTILE_SHARE = 0.98
+LEAST_OUTERMOST = 0.1
 
 
 def weighted_quantiles(x: FloatArray, weight: FloatArray, levels: FloatArray) -> FloatArray:
@@ -231,3 +232,37 @@ def follow_hidden_nodes(
         shrink.append(divisor)
     shrink.append(np.ones(network.layers[-1].n_subnodes))
     return shrink
+
+
+def trim_hidden_nodes(
+    network: Network, data: Samples, room: float, n_jobs: int | None = None
+) -> None:
+    """Let no hidden grid end farther from its data than `room`.
+
+    Far from the data a polynomial says less than its tangent from where it was known. On the data
+    edge functions stay as they are. Base functions, which go on by themselves, would not.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    data : Samples
+        Scaled samples.
+    room : float
+        In half lengths of the range of the data.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    values = NodeValues(network.layers[:-1])
+    found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
+    start = network.layers[0].n_in
+    for layer in network.layers[1:]:
+        low, high = found.low[start:][: layer.n_in], found.high[start:][: layer.n_in]
+        start += layer.n_in
+        ends = layer.grid.breakpoints.copy()
+        reach = 0.5 * room * (high - low)
+        least = LEAST_OUTERMOST * np.diff(ends, axis=1)
+        ends[:, 0] = np.maximum(ends[:, 0], np.minimum(low - reach, ends[:, 1] - least[:, 0]))
+        ends[:, -1] = np.minimum(ends[:, -1], np.maximum(high + reach, ends[:, -2] + least[:, -1]))
+        if layer.base is None and not np.array_equal(ends, layer.grid.breakpoints):
+            layer.regrid(SplineGrid(ends, layer.grid.degree))

@@ -3,9 +3,17 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from skkan._block_sums import Value
 from skkan._blocks import Rows, Samples
-from skkan._grids import follow_hidden_nodes, hidden_quantile_share, input_limit
+from skkan._grids import (
+    MARGIN,
+    follow_hidden_nodes,
+    hidden_quantile_share,
+    input_limit,
+    trim_hidden_nodes,
+)
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
 from skkan._objective import Objective
@@ -103,18 +111,14 @@ class Problem:
     def follow(
         self, network: Network, grid_size: int, order: int = BENDING, fresh: bool = False
     ) -> list[FloatArray]:
-        """Lay the hidden grids of `network` over the data, in place.
-
-        A roughness of higher order lets a polynomial go on where there are no samples, and the
-        grids leave more room for it.
-        """
-        settings, stretch = self.settings, ROOM if order > BENDING else 0.0
+        """Lay the hidden grids of `network` over the data, in place."""
+        settings = self.settings
         return follow_hidden_nodes(
             network,
             self.data,
             grid_size,
             hidden_quantile_share(settings.quantile_share, settings.grid_sizes[-1]),
-            stretch,
+            _stretch(order),
             fresh,
             settings.n_jobs,
         )
@@ -127,6 +131,19 @@ class Problem:
             return State(network, self.first_penalty(network))
         return State(network, state.penalty.carried_to(network, shrink))
 
+    def trimmed(self, state: State) -> State:
+        """Return the state with hidden grids that end near the data, wherever these lie by now.
+
+        What held-out samples have been asked about stays as it is.
+        """
+        if self.validation is not None:
+            return state
+        network, penalty = state.network.copy(), state.penalty
+        room = MARGIN + _stretch(penalty.order)
+        trim_hidden_nodes(network, self.data, room, self.settings.n_jobs)
+        units = [np.ones(layer.n_subnodes) for layer in network.layers]
+        return replace(state, network=network, penalty=penalty.carried_to(network, units))
+
     def validation_loss(self, network: Network) -> float:
         """Return the loss on the held-out samples."""
         held_out = self.validation
@@ -135,3 +152,11 @@ class Problem:
         rows = held_out.rows(n_jobs=self.settings.n_jobs)
         value: float = rows.sums(function, function.row_bytes)[0]
         return value
+
+
+def _stretch(order: int) -> float:
+    """Return by how much outermost intervals are longer, for a roughness of some order.
+
+    One of higher order lets a polynomial go on where there are no samples, and gets room for it.
+    """
+    return ROOM if order > BENDING else 0.0

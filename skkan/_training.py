@@ -109,9 +109,10 @@ class Trainer:
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
             pass
+        end = self.problem.trimmed(self.best)
         return TrainingResult(
-            self.best.network,
-            self.best.penalty,
+            end.network,
+            end.penalty,
             self.best.loss,
             self.n_iter,
             self.loss_curve,
@@ -140,9 +141,11 @@ class Trainer:
             rival._train(rival._race(), search=True)
             self._train(self._race(), search=True)
         finally:
-            # However training ends: where both are there, the network has to be clearly better.
+            # However training ends: where both are there, the network has to be clearly better,
+            # unless a callback has been shown it and asked for it.
             own = self.best.log_evidence if hasattr(self, "best") else -np.inf
-            if hasattr(rival, "best") and not own > rival.best.log_evidence + WORTH_A_NETWORK:
+            rivals = hasattr(rival, "best") and not self._asked_to_stop
+            if rivals and not own > rival.best.log_evidence + WORTH_A_NETWORK:
                 self._become(rival)
 
     def _train(self, starts: list[State], search: bool) -> None:

@@ -7,6 +7,7 @@ from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid, p
 
 from skkan._grids import (
     LEAST_HIDDEN_SHARE,
+    LEAST_OUTERMOST,
     MARGIN,
     MAX_QUANTILE_SHARE,
     MOST_EQUAL,
@@ -18,6 +19,7 @@ from skkan._grids import (
     refined,
     stretched,
     subdivided,
+    trim_hidden_nodes,
     weighted_quantiles,
 )
 from skkan._layer import Layer
@@ -294,9 +296,9 @@ def test_nested_grids_of_the_inputs_are_cut_wherever_the_data_are(quantile_share
     np.testing.assert_allclose(layer.grid.breakpoints[:, ::3], coarse, rtol=0.0, atol=1e-15)
 
 
-def followed_network(rng, inputs, weight, grid_size=5, stretch=0.0):
+def followed_network(rng, inputs, weight, grid_size=5, stretch=0.0, base="silu"):
     """Return a network whose hidden grids have been laid over its nodes."""
-    network = draw_network(rng, (2, 3, 2), base="silu")
+    network = draw_network(rng, (2, 3, 2), base=base)
     follow_hidden_nodes(network, points(inputs, weight), grid_size, 0.0, stretch, fresh=True)
     return network
 
@@ -373,6 +375,52 @@ def test_stretch_lengthens_the_outermost_intervals(grid_size):
     limit = 1.0 + MARGIN
     plain = np.tile(np.linspace(-limit, limit, grid_size + 1), (3, 1))
     np.testing.assert_allclose(ends, stretched(plain, 0.15), rtol=0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("traits", [(), TRAITS])
+def test_trimmed_grids_end_near_the_data_and_keep_the_function_there(traits):
+    rng = np.random.default_rng(24)
+    inputs, weight = draw_samples(rng)
+    network = draw_network(rng, (2, 3, 2, 1), grid_size=6, degree=5, traits=traits)
+    follow_hidden_nodes(network, points(inputs, weight), 6, 0.0, stretch=0.15, fresh=True)
+    before, wide = network.outputs(inputs), network.layers[1].grid
+    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    assert_close(network.outputs(inputs), before, 1e-12)
+    for grid, nodes in zip(
+        [layer.grid for layer in network.layers[1:]], hidden_nodes(network, inputs), strict=True
+    ):
+        low, high = nodes.min(axis=0), nodes.max(axis=0)
+        room = 0.5 * MARGIN * (high - low)
+        assert np.all(np.abs(grid.low - (low - room)) <= 1e-9 * (high - low))
+        assert np.all(np.abs(grid.high - (high + room)) <= 1e-9 * (high - low))
+    np.testing.assert_array_equal(
+        network.layers[1].grid.breakpoints[:, 1:-1], wide.breakpoints[:, 1:-1]
+    )
+
+
+def test_trimming_leaves_room_in_outermost_intervals_without_data():
+    rng = np.random.default_rng(25)
+    inputs, weight = draw_samples(rng)
+    network = shrunk(followed_network(rng, inputs, weight, base="zero"), 0.3)
+    before, old = network.outputs(inputs), network.layers[1].grid.breakpoints
+    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    new = network.layers[1].grid.breakpoints
+    expected = old.copy()
+    expected[:, 0] = old[:, 1] - LEAST_OUTERMOST * (old[:, 1] - old[:, 0])
+    expected[:, -1] = old[:, -2] + LEAST_OUTERMOST * (old[:, -1] - old[:, -2])
+    np.testing.assert_allclose(new, expected, rtol=0.0, atol=1e-14)
+    assert_close(network.outputs(inputs), before, 1e-12)
+
+
+@pytest.mark.parametrize("base", ["zero", "silu"])
+def test_trimming_never_widens_a_grid_and_leaves_base_functions_alone(base):
+    rng = np.random.default_rng(26)
+    inputs, weight = draw_samples(rng)
+    network = followed_network(rng, inputs, weight, base=base)
+    network = shrunk(network, 0.7 if base == "silu" else 1.5)
+    ends = network.layers[1].grid.breakpoints
+    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    np.testing.assert_array_equal(network.layers[1].grid.breakpoints, ends)
 
 
 @pytest.mark.parametrize("stretch", [0.0, 0.15])

@@ -185,6 +185,23 @@ def test_callback_that_asks_to_stop(cls, options, number):
 
 
 @needs_callbacks
+def test_network_that_a_callback_asks_for_is_kept_although_the_additive_model_is_better(cls):
+    X, y = curved_data()
+    seen = []
+
+    def stop(context):
+        asks = context.task_name == "iteration" and context.parent.task_name == "grid size 3"
+        seen.extend([context] if asks else [])
+        return asks
+
+    estimator = cls(**SMALL)
+    recorder = recorded(estimator, X, target_for(cls, y), stop=stop)
+    assert "additive polish" in names(recorder.phases)
+    last = recorder.fitted[recorder.ended.index(seen[0])]
+    np.testing.assert_allclose(outputs(last, X), outputs(estimator, X))
+
+
+@needs_callbacks
 def test_stop_in_the_race_ends_the_race_only():
     X, y = curved_data()
     options = {**ADDITIVE, "n_restarts": 8}
