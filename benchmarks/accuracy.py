@@ -26,7 +26,9 @@ from skkan.datasets import formula_names, get_formula, make_formula
 GRID_SIZES = (5, 10, 20, 40, 80, 160)
 ALWAYS = 20
 SAMPLES_PER_PARAMETER = 10
-N_RESTARTS = 8
+# Starts are cheap where edges are few, and twice as many leave next to none stuck.
+MANY_RESTARTS, FEW_RESTARTS = 16, 8
+FEW_EDGES = 12
 MAX_ITER = 2000
 DEGREE = 5
 LIMIT = 60.0
@@ -77,15 +79,22 @@ def processor_time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
+def n_edges(shape: tuple[int, ...]) -> int:
+    return sum(a * b for a, b in pairwise(shape))
+
+
+def n_restarts(shape: tuple[int, ...]) -> int:
+    return MANY_RESTARTS if n_edges(shape) <= FEW_EDGES else FEW_RESTARTS
+
+
 def grid_sizes(shape: tuple[int, ...], n_samples: int, degree: int) -> tuple[int, ...]:
     """Return the grids that the samples can be expected to determine."""
-    n_edges = sum(a * b for a, b in pairwise(shape))
-    limit = n_samples / (SAMPLES_PER_PARAMETER * n_edges)
+    limit = n_samples / (SAMPLES_PER_PARAMETER * n_edges(shape))
     return tuple(size for size in GRID_SIZES if size <= max(ALWAYS, limit - degree))
 
 
 def measure(
-    name: str, n_samples: int, seed: int, n_restarts: int, degree: int, limit: float
+    name: str, n_samples: int, seed: int, restarts: int | None, degree: int, limit: float
 ) -> dict[str, object]:
     """Fit one formula once."""
     formula = get_formula(name)
@@ -96,7 +105,7 @@ def measure(
         grid_size=grid_sizes(formula.shape, n_samples, degree),
         degree=degree,
         solver="lm",
-        n_restarts=n_restarts,
+        n_restarts=restarts or n_restarts(formula.shape),
         tol=1e-6,
         max_iter=MAX_ITER,
         random_state=seed,
@@ -150,7 +159,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--degree", type=int, default=DEGREE)
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds a fit")
-    parser.add_argument("--restarts", type=int, default=N_RESTARTS)
+    parser.add_argument("--restarts", type=int, help="by default more where edges are few")
     parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
