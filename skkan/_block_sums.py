@@ -186,6 +186,33 @@ class GaussNewtonProduct(LossFunction):
         return (network.gradient(trace, weighted),)
 
 
+@dataclass(frozen=True)
+class SecondDifference(LossFunction):
+    """What the outputs do beyond their tangent, pulled back to the parameters as a gradient is.
+
+    Parameters
+    ----------
+    changed : Network
+        The network with other parameters.
+    change : ndarray of shape (n_parameters,)
+        Their difference.
+    """
+
+    changed: Network
+    change: FloatArray
+
+    def __call__(self, block: Block) -> tuple[FloatArray]:
+        """Return the part of a block."""
+        network, trace = self.network, self.trace(block)
+        factor = self.curvature_factor(trace, block)
+        direction = self.change.astype(factor.dtype, copy=False)
+        bend = self.changed.outputs(self.inputs(block), block.features)
+        bend -= trace.nodes[-1]
+        bend -= network.tangent(trace, direction)
+        weighted = ((bend[:, None, :] @ factor) @ factor.transpose(0, 2, 1))[:, 0, :]
+        return (network.gradient(trace, weighted),)
+
+
 class NodeCurvatures(LossFunction):
     """The blocks of the Gauss-Newton matrix that belong to one subnode.
 

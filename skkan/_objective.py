@@ -9,6 +9,7 @@ from skkan._block_sums import (
     GaussNewtonProduct,
     NodeCurvatures,
     NormalEquations,
+    SecondDifference,
     Value,
     ValueAndGradient,
 )
@@ -61,6 +62,12 @@ class Objective:
         self.rows = data.rows(network.layers[0].astype(dtype)) if rows is None else rows
         self.sparsity = sparsity
         self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
+
+    @property
+    def has_linear_outputs(self) -> bool:
+        """Whether the outputs are linear in the parameters: sums of splines of the inputs."""
+        first, *others = self.network.layers
+        return not others and first.products is None and not first.symbols
 
     def _at(self, parameters: FloatArray) -> Network:
         """Return the network at some parameters, in the precision of the samples' part."""
@@ -162,6 +169,23 @@ class Objective:
             return found
 
         return value, gradient, product
+
+    def second_difference(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
+        """Return ``J' W (f(p + c) - f(p) - J c)``.
+
+        ``f`` are the outputs at the parameters ``p``, ``J`` is their Jacobian there and ``W`` the
+        curvature of the loss.
+
+        Parameters
+        ----------
+        parameters, change : ndarray of shape (n_parameters,)
+            ``p`` and ``c``.
+        """
+        network = self._at(parameters).copy()
+        function = SecondDifference(network, self.loss, self._at(parameters + change), change)
+        # As in `value`: solvers refuse what is not finite.
+        with np.errstate(all="ignore"):
+            return self.rows.sums(function, function.row_bytes)[0]
 
     def node_curvatures(self, parameters: FloatArray) -> list[FloatArray]:
         """Return the blocks of the Gauss-Newton matrix of the loss that belong to one subnode.

@@ -103,6 +103,33 @@ def test_gauss_newton_product_is_that_of_the_matrix(loss, hidden, traits):
     assert_close(product(vector), matrix @ vector, 1e-12)
 
 
+@pytest.mark.parametrize("traits", KINDS)
+@pytest.mark.parametrize("hidden", [(), *HIDDEN])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_second_difference_is_what_the_outputs_do_beyond_their_tangent(loss, hidden, traits):
+    rng = np.random.default_rng(14)
+    objective, parameters = draw_objective(rng, loss, hidden, base="silu", traits=traits)
+    change = 0.1 * rng.normal(size=parameters.shape)
+    network, inputs = objective.network.copy(), objective.data.inputs
+    network.set_parameters(parameters)
+    trace = network.trace(inputs)
+    factor = objective.loss.curvature_factor(trace.nodes[-1], objective.data.weight)
+    changed = network.copy()
+    changed.set_parameters(parameters + change)
+    n_outputs = network.shape[-1]
+    unit = np.tile(np.eye(n_outputs), (len(inputs), 1, 1))
+    jacobian = network.jacobian(trace, unit).reshape(len(inputs), n_outputs, -1)
+    bend = changed.outputs(inputs) - trace.nodes[-1] - jacobian @ change
+    weighted = np.einsum("nop,nqp,nq->no", factor, factor, bend)
+    expected = np.einsum("nop,no->p", jacobian, weighted)
+    found = objective.second_difference(parameters, change)
+    if objective.has_linear_outputs:
+        scale = np.abs(np.einsum("nop,no->p", jacobian, changed.outputs(inputs))).max()
+        assert np.abs(found).max() <= 1e-12 * scale
+    else:
+        assert_close(found, expected, 1e-10)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gauss_newton_matrix_of_an_additive_model_is_the_hessian(loss):
     objective, parameters = draw_objective(np.random.default_rng(3), loss, (), base="silu")

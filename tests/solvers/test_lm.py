@@ -8,6 +8,7 @@ from networks import (
     draw_network,
     draw_objective,
     linear_minimum,
+    symmetric,
 )
 
 from skkan._data import TrainingData
@@ -174,3 +175,41 @@ def test_systems_agree(monkeypatch, hidden, loss, traits):
         # Parameters of symbolic edges can be next to redundant.
         tolerance = 1e-4 if traits else 1e-6
         assert_close(krylov.step(damping), dense.step(damping), tolerance)
+
+
+@pytest.mark.parametrize("loss", ["squared", "multinomial"])
+def test_corrected_steps_bend_with_the_outputs(loss):
+    """Without its correction what is left of a step falls with its square, with it by its cube."""
+    objective, start = draw_objective(np.random.default_rng(15), loss, (2,), n_samples=200)
+    objective = altered(objective, penalty=Penalty(objective.network, 0.0, 0.0))
+    system = DenseSystem(objective)
+    system.move_to(start)
+    full = system.step(1e-8)
+    scales = np.array([1e-2, 1e-3])
+    plain, bent = [], []
+    for scale in scales:
+        step = scale * full
+        corrected = system.bent(step)
+        tangent = symmetric(objective.normal_equations(start)[2]) @ (corrected - step)
+        plain.append(np.linalg.norm(objective.second_difference(start, step)))
+        left = objective.second_difference(start, corrected) + tangent
+        bent.append(np.linalg.norm(left))
+    orders = [np.log10(pair[0] / pair[1]) for pair in (plain, bent)]
+    assert orders[0] == pytest.approx(2.0, abs=0.2)
+    assert orders[1] > 2.7
+
+
+def test_steps_along_which_outputs_bend_too_much_are_refused():
+    objective, start = draw_objective(np.random.default_rng(16), "squared", (2, 2), n_samples=60)
+    system = DenseSystem(objective)
+    system.move_to(start)
+    lengths = [system.bent(system.step(damping)) is None for damping in (1e-6, 1e8)]
+    assert lengths == [True, False]
+
+
+def test_additive_models_need_no_correction():
+    objective, start = draw_objective(np.random.default_rng(17), "squared", (), n_samples=60)
+    system = DenseSystem(objective)
+    system.move_to(start)
+    step = system.step(1e-3)
+    assert system.bent(step) is step
