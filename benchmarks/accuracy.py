@@ -7,6 +7,7 @@ from the checkout:
 
     python benchmarks/accuracy.py --csv accuracy.csv
     python benchmarks/accuracy.py --names exp_sin_sq I.9.18 --seeds 0 1 --samples 1000 --degree 3
+    python benchmarks/accuracy.py --names exp_sin_sq --samples 1000 --hidden 5 --grids 3 6
 """
 
 import argparse
@@ -93,25 +94,26 @@ def grid_sizes(shape: tuple[int, ...], n_samples: int, degree: int) -> tuple[int
     return tuple(size for size in GRID_SIZES if size <= max(ALWAYS, limit - degree))
 
 
-def measure(
-    name: str, n_samples: int, seed: int, restarts: int | None, degree: int, limit: float
-) -> dict[str, object]:
+def measure(name: str, n_samples: int, seed: int, options: argparse.Namespace) -> dict[str, object]:
     """Fit one formula once."""
     formula = get_formula(name)
+    shape = formula.shape
+    if options.hidden:
+        shape = (shape[0], *options.hidden, shape[-1])
     X, y = make_formula(name, n_samples, random_state=seed)
     X_test, y_test = make_formula(name, N_TEST, random_state=TEST_SEED + seed)
     model = KANRegressor(
-        formula.shape[1:-1],
-        grid_size=grid_sizes(formula.shape, n_samples, degree),
-        degree=degree,
+        shape[1:-1],
+        grid_size=options.grids or grid_sizes(shape, n_samples, options.degree),
+        degree=options.degree,
         solver="lm",
-        n_restarts=restarts or n_restarts(formula.shape),
+        n_restarts=options.restarts or n_restarts(shape),
         tol=1e-6,
         max_iter=MAX_ITER,
         random_state=seed,
     )
     start = time.process_time()
-    with processor_time_limit(limit):
+    with processor_time_limit(options.limit):
         model.fit(X, y)
     seconds = time.process_time() - start
     test = float(np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2)))
@@ -122,7 +124,7 @@ def measure(
         "n_samples": n_samples,
         "seed": seed,
         "shape": " ".join(map(str, model.network_.shape)),
-        "degree": degree,
+        "degree": options.degree,
         "grid_size": model.network_.grid_size,
         "n_parameters": model.network_.n_parameters,
         "rmse": test,
@@ -160,23 +162,15 @@ def main() -> None:
     parser.add_argument("--degree", type=int, default=DEGREE)
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds a fit")
     parser.add_argument("--restarts", type=int, help="by default more where edges are few")
+    parser.add_argument("--hidden", nargs="+", type=int, help="nodes by layer, not the table's")
+    parser.add_argument("--grids", nargs="+", type=int, help="intervals, not by the samples")
     parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rows = []
     for name in arguments.names:
         for n_samples in arguments.samples:
-            rows += [
-                measure(
-                    name,
-                    n_samples,
-                    seed,
-                    arguments.restarts,
-                    arguments.degree,
-                    arguments.limit,
-                )
-                for seed in arguments.seeds
-            ]
+            rows += [measure(name, n_samples, seed, arguments) for seed in arguments.seeds]
             own = pd.DataFrame(rows[-len(arguments.seeds) :])
             print(
                 f"{name:28s} n={n_samples:5d} [{own['shape'][0]}]  nRMSE best "

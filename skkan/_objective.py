@@ -64,10 +64,15 @@ class Objective:
         self._latest: tuple[FloatArray, tuple[float, FloatArray, FloatArray]] | None = None
 
     @property
-    def has_linear_outputs(self) -> bool:
-        """Whether the outputs are linear in the parameters: sums of splines of the inputs."""
-        first, *others = self.network.layers
-        return not others and first.products is None and not first.symbols
+    def bends(self) -> bool:
+        """Whether the outputs are smooth functions of the parameters, and not linear.
+
+        Sums of splines of the inputs are linear; symbolic edges may have poles and borders.
+        """
+        layers = self.network.layers
+        if any(layer.symbols for layer in layers):
+            return False
+        return len(layers) > 1 or layers[0].products is not None
 
     def _at(self, parameters: FloatArray) -> Network:
         """Return the network at some parameters, in the precision of the samples' part."""

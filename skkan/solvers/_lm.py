@@ -64,14 +64,14 @@ class DenseSystem:
             return None
         return -cho_solve(self._factor, self.gradient, check_finite=False)
 
-    def bent(self, step: FloatArray) -> FloatArray | None:
-        """Return the latest step with its correction of second order, None where that is large."""
-        if self._objective.has_linear_outputs:
+    def bent(self, step: FloatArray) -> FloatArray:
+        """Return the latest step with its correction of second order, where that is small."""
+        if not self._objective.bends:
             return step
         bend = self._objective.second_difference(self._parameters, BEND_SHARE * step)
         correction = cho_solve(self._factor, -bend / BEND_SHARE**2, check_finite=False)
         lengths = [float(v @ (self.scale * v)) for v in (correction, step)]
-        return step + correction if lengths[0] <= MOST_BEND**2 * lengths[1] else None
+        return step + correction if lengths[0] <= MOST_BEND**2 * lengths[1] else step
 
 
 class KrylovSystem:
@@ -127,7 +127,7 @@ class KrylovSystem:
         step, _ = cg(operator, -self.gradient, rtol=CG_TOLERANCE, maxiter=CG_MAX_ITER, M=inverse)
         return step
 
-    def bent(self, step: FloatArray) -> FloatArray | None:
+    def bent(self, step: FloatArray) -> FloatArray:
         """Return the step as it is; a correction would be as rough, and cost as much again."""
         return step
 
@@ -168,15 +168,16 @@ def minimize_lm(
         accepted = False
         while not accepted and damping < MAX_DAMPING:
             step = system.step(damping)
-            if step is not None:
-                predicted = 0.5 * float(step @ (damping * system.scale * step - system.gradient))
-                converged = predicted <= tol * abs(system.value) and damping <= 1.0
-                step = step if converged else system.bent(step)
-            if step is not None:
-                trial = parameters + step
-                value = objective.value(trial)
-                gain = (system.value - value) / predicted if predicted > 0.0 else -1.0
-                accepted = bool(np.isfinite(value)) and gain > 1e-4
+            if step is None or not np.all(np.isfinite(step)):
+                damping *= growth
+                growth *= 2.0
+                continue
+            predicted = 0.5 * float(step @ (damping * system.scale * step - system.gradient))
+            converged = predicted <= tol * abs(system.value) and damping <= 1.0
+            trial = parameters + (step if converged else system.bent(step))
+            value = objective.value(trial)
+            gain = (system.value - value) / predicted if predicted > 0.0 else -1.0
+            accepted = bool(np.isfinite(value)) and gain > 1e-4
             if accepted:
                 damping = max(damping * max(1.0 / 3.0, 1.0 - (2.0 * gain - 1.0) ** 3), 1e-15)
                 growth = 2.0

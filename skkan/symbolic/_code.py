@@ -49,10 +49,25 @@ def _flat(code: str) -> str:
     return " ".join(line.strip() for line in code.splitlines())
 
 
-def _python(program: Program, name: str) -> str:
+def python_printer(**settings: Any) -> Any:
+    """Return a printer of Python code for SciPy, with all digits of the numbers.
+
+    Parameters
+    ----------
+    **settings : dict
+        Of SymPy's ``SciPyPrinter``, which leaves out one or two digits of a double.
+    """
     from sympy.printing.numpy import SciPyPrinter  # noqa: PLC0415
 
-    printer = SciPyPrinter({"fully_qualified_modules": True})
+    class Printer(SciPyPrinter):
+        def _print_Float(self, expression: Any) -> str:  # noqa: N802
+            return repr(float(expression))
+
+    return Printer(settings)
+
+
+def _python(program: Program, name: str) -> str:
+    printer = python_printer(fully_qualified_modules=True)
     lines = [f"    {symbol} = {_flat(printer.doprint(value))}" for symbol, value in program.steps]
     outputs = ", ".join(_flat(printer.doprint(output)) for output in program.outputs)
     lines.append(f"    return {outputs}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from skkan._network import Network
 from skkan._typing import FloatArray
+from skkan.symbolic._code import python_printer
 from skkan.symbolic._collection import collected
 from skkan.symbolic._program import Constants, Program, build_program, replaced
 from skkan.symbolic._rounding import snap
@@ -207,6 +208,9 @@ class FormulaFunction:
             program.inputs,
             program.outputs,
             modules=["scipy", "numpy"],
+            printer=python_printer(
+                fully_qualified_modules=False, inline=True, allow_unknown_functions=True
+            ),
             # The steps are the common subexpressions.
             cse=lambda _: (program.steps, program.outputs),
         )

@@ -51,6 +51,11 @@ class FreeObjective(Objective):
         result[self.free] = parameters
         return result
 
+    @property
+    def bends(self) -> bool:
+        """False, as for all networks with symbolic edges."""
+        return False
+
     def value(self, parameters: FloatArray) -> float:
         """Return the loss, infinite where the network is not finite."""
         with np.errstate(all="ignore"):

@@ -239,3 +239,13 @@ def test_functions_without_a_form_are_named():
     )
     with pytest.raises(ValueError, match="'square' has no SymPy form"):
         build_program(network, ["a"])
+
+
+def test_numbers_keep_all_their_digits():
+    x = sympy.Symbol("x")
+    number = 0.1 + 0.2
+    program = Program((x,), [(sympy.Symbol("h"), x * sympy.Float(number, 17))], [sympy.Symbol("h")])
+    assert FormulaFunction(program, True)([[1.0]])[0] == number
+    scope = {}
+    exec(to_code(program, "python"), scope)
+    assert scope["formula"](1.0) == number
