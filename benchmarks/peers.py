@@ -129,7 +129,12 @@ class TestError:
 
 
 def fit_skkan(
-    shape: tuple[int, ...], train: Samples, test: Samples, seed: int, target: float | None = None
+    shape: tuple[int, ...],
+    train: Samples,
+    test: Samples,
+    seed: int,
+    restarts: int | None,
+    target: float | None = None,
 ) -> tuple[float, float]:
     """Fit skkan once, to its end or to a test error; return test error and time."""
     model = KANRegressor(
@@ -137,7 +142,7 @@ def fit_skkan(
         grid_size=grid_sizes(shape, len(train[1]), DEGREE),
         degree=DEGREE,
         solver="lm",
-        n_restarts=n_restarts(shape),
+        n_restarts=restarts or n_restarts(shape),
         tol=1e-6,
         max_iter=MAX_ITER,
         random_state=seed,
@@ -161,15 +166,16 @@ def compare(
     dtype: str,
     steps: int,
     repetitions: int,
+    restarts: int | None,
 ) -> dict[str, object]:
     """Fit both on the same arrays."""
     train = make_formula(name, n_samples, random_state=seed)
     test = make_formula(name, N_TEST, random_state=TEST_SEED + seed)
     own = fit_pykan(shape, train, test, GRIDS[run], steps, seed, dtype)
     target = own["pykan_best"]
-    reached = [fit_skkan(shape, train, test, seed, target) for _ in range(repetitions)]
+    reached = [fit_skkan(shape, train, test, seed, restarts, target) for _ in range(repetitions)]
     error, to_target = reached[0][0], float(np.median([seconds for _, seconds in reached]))
-    whole, seconds = fit_skkan(shape, train, test, seed)
+    whole, seconds = fit_skkan(shape, train, test, seed, restarts)
     factor = 1.0 / to_target if error <= target else np.nan
     return {
         "name": name,
@@ -216,6 +222,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="on every grid of the long run")
     parser.add_argument("--short-steps", type=int, default=50, help="of the short run")
     parser.add_argument("--repetitions", type=int, default=3, help="of the timed skkan fit")
+    parser.add_argument("--restarts", type=int, help="of skkan, by default as in accuracy.py")
     parser.add_argument("--threads", type=int, default=1, help="of both")
     parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
@@ -248,6 +255,7 @@ def main() -> None:
                     dtype,
                     steps[run],
                     arguments.repetitions,
+                    arguments.restarts,
                 )
             )
         print(line(rows[-1]), flush=True)
