@@ -160,16 +160,7 @@ class SplineGrid:
             Single or double precision. Points have to be of it too.
         """
         other = copy.copy(self)
-        tables = (
-            "low",
-            "high",
-            "reach",
-            "breakpoints",
-            "knots",
-            "_widths",
-            "_rate",
-            "_polynomials",
-        )
+        tables = ("low", "high", "reach", "breakpoints", "knots", "_widths", "_rate")
         for name in (*tables, "_polynomials"):
             setattr(other, name, getattr(self, name).astype(dtype, copy=False))
         return other
