@@ -105,6 +105,16 @@ class LossFunction:
         out = trace.nodes[-1]
         return self.loss.curvature_factor(out, block.weight).astype(out.dtype, copy=False)
 
+    def tangent(self, trace: Trace, change: FloatArray) -> FloatArray:
+        """Return what a change of the parameters does to the outputs of a trace, linearised."""
+        return self.network.tangent(trace, change.astype(trace.nodes[-1].dtype, copy=False))
+
+    def pulled_back(self, trace: Trace, block: Block, change: FloatArray) -> FloatArray:
+        """Return a change of the outputs on the parameters, weighed by the loss's curvature."""
+        factor = self.curvature_factor(trace, block)
+        weighted = ((change[:, None, :] @ factor) @ factor.transpose(0, 2, 1))[:, 0, :]
+        return self.network.gradient(trace, weighted)
+
     def gradient_at(self, trace: Trace, block: Block) -> tuple[float, FloatArray]:
         """Return loss and gradient of a block, given its trace."""
         out = trace.nodes[-1]
@@ -178,12 +188,8 @@ class GaussNewtonProduct(LossFunction):
 
     def __call__(self, block: Block) -> tuple[FloatArray]:
         """Return the part of a block."""
-        network, trace = self.network, self.trace(block)
-        factor = self.curvature_factor(trace, block)
-        direction = self.vector.astype(factor.dtype, copy=False)
-        change = network.tangent(trace, direction)[:, None, :] @ factor
-        weighted = (change @ factor.transpose(0, 2, 1))[:, 0, :]
-        return (network.gradient(trace, weighted),)
+        trace = self.trace(block)
+        return (self.pulled_back(trace, block, self.tangent(trace, self.vector)),)
 
 
 @dataclass(frozen=True)
@@ -203,14 +209,11 @@ class SecondDifference(LossFunction):
 
     def __call__(self, block: Block) -> tuple[FloatArray]:
         """Return the part of a block."""
-        network, trace = self.network, self.trace(block)
-        factor = self.curvature_factor(trace, block)
-        direction = self.change.astype(factor.dtype, copy=False)
+        trace = self.trace(block)
         bend = self.changed.outputs(self.inputs(block), block.features)
         bend -= trace.nodes[-1]
-        bend -= network.tangent(trace, direction)
-        weighted = ((bend[:, None, :] @ factor) @ factor.transpose(0, 2, 1))[:, 0, :]
-        return (network.gradient(trace, weighted),)
+        bend -= self.tangent(trace, self.change)
+        return (self.pulled_back(trace, block, bend),)
 
 
 class NodeCurvatures(LossFunction):
