@@ -253,6 +253,8 @@ def trim_hidden_nodes(
     n_jobs : int, optional
         Number of threads.
     """
+    if any(layer.base is not None for layer in network.layers):
+        return
     values = NodeValues(network.layers[:-1])
     found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
     start = network.layers[0].n_in
@@ -264,5 +266,5 @@ def trim_hidden_nodes(
         least = LEAST_OUTERMOST * np.diff(ends, axis=1)
         ends[:, 0] = np.maximum(ends[:, 0], np.minimum(low - reach, ends[:, 1] - least[:, 0]))
         ends[:, -1] = np.minimum(ends[:, -1], np.maximum(high + reach, ends[:, -2] + least[:, -1]))
-        if layer.base is None and not np.array_equal(ends, layer.grid.breakpoints):
+        if not np.array_equal(ends, layer.grid.breakpoints):
             layer.regrid(SplineGrid(ends, layer.grid.degree))
