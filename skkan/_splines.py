@@ -79,7 +79,6 @@ class SplineGrid:
             ],
             axis=1,
         )
-        self._widths = widths
         self._rate = self.grid_size / (self.high - self.low)
         self._polynomials = uniform_polynomials(degree)
         self._keys = self._interval_keys()
@@ -160,8 +159,8 @@ class SplineGrid:
             Single or double precision. Points have to be of it too.
         """
         other = copy.copy(self)
-        tables = ("low", "high", "reach", "breakpoints", "knots", "_widths", "_rate")
-        for name in (*tables, "_polynomials"):
+        tables = ("low", "high", "reach", "breakpoints", "knots", "_rate", "_polynomials")
+        for name in tables:
             setattr(other, name, getattr(self, name).astype(dtype, copy=False))
         return other
 
@@ -252,7 +251,7 @@ class SplineGrid:
             grid is contained in that of `other`.
         """
         local = (np.arange(other.degree + 1) + 0.5) / (other.degree + 1)
-        points = other.breakpoints[:, :-1, None] + other._widths[:, :, None] * local
+        points = other.breakpoints[:, :-1, None] + np.diff(other.breakpoints)[:, :, None] * local
         points = points.reshape(other.n_nodes, -1).T
         new = other.dense(points).transpose(1, 0, 2)
         old = self.dense(points).transpose(1, 0, 2)
