@@ -94,6 +94,27 @@ def grid_sizes(shape: tuple[int, ...], n_samples: int, degree: int) -> tuple[int
     return tuple(size for size in GRID_SIZES if size <= max(ALWAYS, limit - degree))
 
 
+def estimator(
+    shape: tuple[int, ...],
+    n_samples: int,
+    seed: int,
+    degree: int = DEGREE,
+    restarts: int | None = None,
+    grids: list[int] | None = None,
+) -> KANRegressor:
+    """Return the estimator that is measured."""
+    return KANRegressor(
+        shape[1:-1],
+        grid_size=grids or grid_sizes(shape, n_samples, degree),
+        degree=degree,
+        solver="lm",
+        n_restarts=restarts or n_restarts(shape),
+        tol=1e-6,
+        max_iter=MAX_ITER,
+        random_state=seed,
+    )
+
+
 def measure(name: str, n_samples: int, seed: int, options: argparse.Namespace) -> dict[str, object]:
     """Fit one formula once."""
     formula = get_formula(name)
@@ -102,16 +123,7 @@ def measure(name: str, n_samples: int, seed: int, options: argparse.Namespace) -
         shape = (shape[0], *options.hidden, shape[-1])
     X, y = make_formula(name, n_samples, random_state=seed)
     X_test, y_test = make_formula(name, N_TEST, random_state=TEST_SEED + seed)
-    model = KANRegressor(
-        shape[1:-1],
-        grid_size=options.grids or grid_sizes(shape, n_samples, options.degree),
-        degree=options.degree,
-        solver="lm",
-        n_restarts=options.restarts or n_restarts(shape),
-        tol=1e-6,
-        max_iter=MAX_ITER,
-        random_state=seed,
-    )
+    model = estimator(shape, n_samples, seed, options.degree, options.restarts, options.grids)
     start = time.process_time()
     with processor_time_limit(options.limit):
         model.fit(X, y)

@@ -22,7 +22,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from accuracy import DEGREE, MAX_ITER, N_TEST, TEST_SEED, grid_sizes, n_restarts
+from accuracy import N_TEST, TEST_SEED, estimator
 from threadpoolctl import threadpool_limits
 
 from skkan import KANRegressor
@@ -137,16 +137,7 @@ def fit_skkan(
     target: float | None = None,
 ) -> tuple[float, float]:
     """Fit skkan once, to its end or to a test error; return test error and time."""
-    model = KANRegressor(
-        shape[1:-1],
-        grid_size=grid_sizes(shape, len(train[1]), DEGREE),
-        degree=DEGREE,
-        solver="lm",
-        n_restarts=restarts or n_restarts(shape),
-        tol=1e-6,
-        max_iter=MAX_ITER,
-        random_state=seed,
-    )
+    model = estimator(shape, len(train[1]), seed, restarts=restarts)
     start = time.process_time()
     if target is None:
         model.fit(*train)
