@@ -250,9 +250,9 @@ def test_refit_goes_on(mapped):
     model = KANRegressor(**PLAIN, max_cache_bytes=0).fit(mapped(X), mapped(y))
     loss = model.loss_
     assert model.refit(mapped(X), mapped(y)).loss_ <= loss * (1.0 + 1e-9)
-    warm = KANRegressor(**PLAIN, max_cache_bytes=0, warm_start=True).fit(mapped(X), y)
-    # The penalty of the grids, which end near the data once training is over, is a little another.
-    assert warm.fit(mapped(X), y, 2.0).loss_curve_[0] <= warm.loss_ * (1.0 + 1e-4)
+    # Nothing but the tolerance leaves a second fit anything to gain.
+    warm = KANRegressor(**PLAIN, tol=1e-8, max_cache_bytes=0, warm_start=True).fit(mapped(X), y)
+    assert warm.fit(mapped(X), y, 2.0).loss_curve_[0] <= warm.loss_ * (1.0 + 1e-6)
 
 
 def test_every_row_knows_whether_it_is_set_aside():
