@@ -1,9 +1,12 @@
 """Where the grids lie: knots for the inputs, and hidden grids that follow their data."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from skkan._block_sums import NodeValues
 from skkan._blocks import Samples
+from skkan._layer import Layer
 from skkan._network import Network
 from skkan._splines import SplineGrid, uniform_breakpoints
 from skkan._typing import FloatArray
@@ -17,7 +20,7 @@ FULL_ENOUGH = 0.85
 MOST_EQUAL = 10
 LEAST_HIDDEN_SHARE = 0.25
 MAX_QUANTILE_SHARE = 0.98
-LEAST_OUTERMOST = 0.1
+LEAST_OUTERMOST, MOST_OUTERMOST = 0.1, 2.0
 
 
 def weighted_quantiles(x: FloatArray, weight: FloatArray, levels: FloatArray) -> FloatArray:
@@ -234,13 +237,33 @@ def follow_hidden_nodes(
     return shrink
 
 
-def trim_hidden_nodes(
+def holds_hidden_nodes(network: Network, data: Samples, n_jobs: int | None = None) -> bool:
+    """Return whether no hidden node has left its grid, beyond which edge functions are straight.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    data : Samples
+        Scaled samples.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    return all(
+        bool(np.all((low >= layer.grid.low) & (high <= layer.grid.high)))
+        for layer, low, high in _ranges(network, data, n_jobs)
+    )
+
+
+def end_hidden_grids(
     network: Network, data: Samples, room: float, n_jobs: int | None = None
 ) -> None:
-    """Let no hidden grid end farther from its data than `room`.
+    """Let every hidden grid end `room` beyond its data.
 
-    Far from the data a polynomial says less than its tangent from where it was known. On the data
-    edge functions stay as they are. Base functions, which go on by themselves, would not.
+    Far from the data a polynomial says less than its tangent from where it was known; right at
+    their end it says more, and of fresh samples some always lie beyond. On the data edge functions
+    stay as they are. Base functions, which go on by themselves, would not. An end that data have
+    left stays where it is.
 
     Parameters
     ----------
@@ -255,16 +278,32 @@ def trim_hidden_nodes(
     """
     if any(layer.base is not None for layer in network.layers):
         return
+    for layer, low, high in _ranges(network, data, n_jobs):
+        old = layer.grid.breakpoints
+        reach = 0.5 * room * (high - low)
+        # How far the inner ends of the outermost intervals are from the outer ones, at least and
+        # at most.
+        first, last = (
+            [share * (old[:, k + 1] - old[:, k]) for share in (LEAST_OUTERMOST, MOST_OUTERMOST)]
+            for k in (0, old.shape[1] - 2)
+        )
+        ends = old.copy()
+        ends[:, 0] = old[:, 1] - np.clip(old[:, 1] - (low - reach), *first)
+        ends[:, -1] = old[:, -2] + np.clip(high + reach - old[:, -2], *last)
+        ends[:, 0] = np.where(low < old[:, 0], old[:, 0], ends[:, 0])
+        ends[:, -1] = np.where(high > old[:, -1], old[:, -1], ends[:, -1])
+        if not np.array_equal(ends, old):
+            layer.regrid(SplineGrid(ends, layer.grid.degree), extend=True)
+
+
+def _ranges(
+    network: Network, data: Samples, n_jobs: int | None
+) -> Iterator[tuple[Layer, FloatArray, FloatArray]]:
+    """Yield every layer behind hidden nodes with their smallest and largest values."""
     values = NodeValues(network.layers[:-1])
     found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
     start = network.layers[0].n_in
     for layer in network.layers[1:]:
-        low, high = found.low[start:][: layer.n_in], found.high[start:][: layer.n_in]
+        here = slice(start, start + layer.n_in)
+        yield layer, found.low[here], found.high[here]
         start += layer.n_in
-        ends = layer.grid.breakpoints.copy()
-        reach = 0.5 * room * (high - low)
-        least = LEAST_OUTERMOST * np.diff(ends, axis=1)
-        ends[:, 0] = np.maximum(ends[:, 0], np.minimum(low - reach, ends[:, 1] - least[:, 0]))
-        ends[:, -1] = np.minimum(ends[:, -1], np.maximum(high + reach, ends[:, -2] + least[:, -1]))
-        if not np.array_equal(ends, layer.grid.breakpoints):
-            layer.regrid(SplineGrid(ends, layer.grid.degree))

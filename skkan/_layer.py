@@ -371,13 +371,14 @@ class Layer:
             (i, j): edge.of_moved_input(shift[i], unit[i]) for (i, j), edge in self.symbols.items()
         }
 
-    def regrid(self, grid: SplineGrid) -> None:
+    def regrid(self, grid: SplineGrid, extend: bool = False) -> None:
         """Move to another grid of the same nodes, keeping the edge functions.
 
-        The base function acts on the grid coordinate, so where the ends of the grid move its part
-        is handed to the splines before, by least squares.
+        Where the new grid reaches farther, the outermost polynomials may `extend`, or their
+        tangents. The base function acts on the grid coordinate, so where the ends of the grid move
+        its part is handed to the splines before, by least squares.
         """
-        transfer = self.grid.refit_to(grid)
+        transfer = self.grid.refit_to(grid, extend)
         moved = np.any(grid.low != self.grid.low) or np.any(grid.high != self.grid.high)
         splines = self.coef[:, : self.grid.n_splines]
         new = transfer @ splines

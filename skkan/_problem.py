@@ -9,10 +9,11 @@ from skkan._block_sums import Value
 from skkan._blocks import Rows, Samples
 from skkan._grids import (
     MARGIN,
+    end_hidden_grids,
     follow_hidden_nodes,
     hidden_quantile_share,
+    holds_hidden_nodes,
     input_limit,
-    trim_hidden_nodes,
 )
 from skkan._losses import Loss, MultinomialLogLoss
 from skkan._network import Network
@@ -131,7 +132,13 @@ class Problem:
             return State(network, self.first_penalty(network))
         return State(network, state.penalty.carried_to(network, shrink))
 
-    def trimmed(self, state: State) -> State:
+    def holds(self, network: Network) -> bool:
+        """Return whether no hidden node has left its grid."""
+        return len(network.layers) == 1 or holds_hidden_nodes(
+            network, self.data, self.settings.n_jobs
+        )
+
+    def ended(self, state: State) -> State:
         """Return the state with hidden grids that end near the data, wherever these lie by now.
 
         What held-out samples have been asked about stays as it is.
@@ -140,7 +147,7 @@ class Problem:
             return state
         network, penalty = state.network.copy(), state.penalty
         room = MARGIN + _stretch(penalty.order)
-        trim_hidden_nodes(network, self.data, room, self.settings.n_jobs)
+        end_hidden_grids(network, self.data, room, self.settings.n_jobs)
         units = [np.ones(layer.n_subnodes) for layer in network.layers]
         return replace(state, network=network, penalty=penalty.carried_to(network, units))
 

@@ -23,17 +23,24 @@ LM_MAX_WORK = 3e10
 
 @dataclass(frozen=True)
 class SolverPlan:
-    """A solver and how many of its iterations make up the steps of the schedule."""
+    """A solver and how many of its iterations make up the steps of the schedule.
+
+    Where rounding sends it another way to the same minimum, as line searches do, its path is not
+    `repeatable`, and only the minimum counts.
+    """
 
     minimize: Callable[..., SolverResult]
     posterior: Callable[[Objective, FloatArray], Posterior]
     race_iter: int
     round_iter: int
     settle_iter: int
+    repeatable: bool = False
 
 
 SOLVERS = {
-    "lm": SolverPlan(minimize_lm, full_posterior, race_iter=15, round_iter=30, settle_iter=4),
+    "lm": SolverPlan(
+        minimize_lm, full_posterior, race_iter=15, round_iter=30, settle_iter=4, repeatable=True
+    ),
     "lbfgs": SolverPlan(
         minimize_lbfgs, node_posterior, race_iter=40, round_iter=15, settle_iter=10
     ),

@@ -236,13 +236,16 @@ class SplineGrid:
             operator = np.diff(operator, axis=1) / lengths[:, :, None]
         return operator, lengths
 
-    def refit_to(self, other: "SplineGrid") -> FloatArray:
+    def refit_to(self, other: "SplineGrid", extend: bool = False) -> FloatArray:
         """Return the linear map of coefficients on this grid to coefficients on `other`.
 
         Parameters
         ----------
         other : SplineGrid
             Grid of the same nodes.
+        extend : bool, default=False
+            Whether the outermost polynomials go on where `other` reaches farther, not their
+            tangents.
 
         Returns
         -------
@@ -250,8 +253,11 @@ class SplineGrid:
             Least squares over points spread over the new grid; exact where the space of this
             grid is contained in that of `other`.
         """
+        ends = other.breakpoints
+        if extend:
+            ends = np.clip(ends, self.low[:, None], self.high[:, None])
         local = (np.arange(other.degree + 1) + 0.5) / (other.degree + 1)
-        points = other.breakpoints[:, :-1, None] + np.diff(other.breakpoints)[:, :, None] * local
+        points = ends[:, :-1, None] + np.diff(ends)[:, :, None] * local
         points = points.reshape(other.n_nodes, -1).T
         new = other.dense(points).transpose(1, 0, 2)
         old = self.dense(points).transpose(1, 0, 2)

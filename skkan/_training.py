@@ -34,6 +34,8 @@ WORTH_A_WEIGHT = 0.25
 # Of evidence, per sample, where a finer grid is still to come.
 COARSE_GAIN = 5e-3
 WORTH_A_NETWORK = 10.0
+# In solver iterations.
+LOOK_EVERY = 5
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
 # Below this one, it is rounding.
@@ -109,7 +111,7 @@ class Trainer:
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
             pass
-        end = self.problem.trimmed(self.best)
+        end = self.problem.ended(self.best)
         return TrainingResult(
             end.network,
             end.penalty,
@@ -217,19 +219,30 @@ class Trainer:
         return settings.alpha is not None or self.best.log_evidence > highest
 
     def _polish(self) -> None:
-        """Run the solver to convergence, grids and weights held still."""
+        """Run the solver to convergence, grids and weights held still.
+
+        Along flat valleys nodes may wander out of their grids, to where straight edges escape
+        their penalty and say little of samples to come; there a solver with a repeatable path ends.
+        """
         if self._gave_up or self._spent():
             return
         state = self.best
         objective = self.problem.objective(
             state.network, state.penalty, self.problem.rows(state.network)
         )
+        free = self.settings.alpha is None and self.validation is None
+        watched = free and self.plan.repeatable and self.problem.holds(state.network)
         with self.progress.phase(
             self.label + "polish", self.settings.max_iter - self.n_iter
         ) as phase:
             try:
                 state, converged = self._solve(
-                    state, objective, self.settings.max_iter, phase, latest_is_best=True
+                    state,
+                    objective,
+                    self.settings.max_iter,
+                    phase,
+                    latest_is_best=True,
+                    in_grids=watched,
                 )
                 self.converged &= converged
             except _Stopped:
@@ -376,8 +389,11 @@ class Trainer:
         phase: Phase,
         tol: float = 0.0,
         latest_is_best: bool = False,
+        in_grids: bool = False,
     ) -> tuple[State, bool]:
         """Run the solver; return the new state and whether it converged.
+
+        With `in_grids` it also ends where hidden nodes leave their grids, at the last look before.
 
         Whether an interruption should leave the latest iteration, which no later measure can be
         asked about any more, or the best state before, is for `latest_is_best` to say.
@@ -385,6 +401,7 @@ class Trainer:
         stop = False
         latest = state.network.get_parameters()
         latest_loss = state.loss
+        inside = state
 
         def network_at(parameters: FloatArray) -> Network:
             network = state.network.copy()
@@ -392,14 +409,20 @@ class Trainer:
             return network
 
         def after_iteration(value: float, parameters: FloatArray) -> bool:
-            nonlocal stop, latest, latest_loss
+            nonlocal stop, latest, latest_loss, inside
             self.n_iter += 1
             self.loss_curve.append(value)
             latest, latest_loss = parameters.copy(), value
             stop = self._asked_to_stop = phase.step(value, lambda: network_at(latest))
             if self.validation is not None:
                 stop |= self._validate(State(network_at(latest), state.penalty, loss=value))
-            return stop
+            if stop or not in_grids or self.n_iter % LOOK_EVERY:
+                return stop
+            here = replace(state, network=network_at(latest), loss=value)
+            if not self.problem.holds(here.network):
+                return True
+            inside = here
+            return False
 
         max_iter = min(max_iter, self.settings.max_iter - self.n_iter)
         tol = max(tol, self.settings.tol)
@@ -416,6 +439,8 @@ class Trainer:
             # What a callback has been shown is what it gets.
             self.best = state if self.validation is None else self.best
             raise _Stopped
+        if in_grids and not self.problem.holds(state.network):
+            return inside, True
         return state, found.converged
 
     def _validate(self, state: State) -> bool:

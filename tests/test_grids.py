@@ -12,14 +12,15 @@ from skkan._grids import (
     MAX_QUANTILE_SHARE,
     MOST_EQUAL,
     breakpoints,
+    end_hidden_grids,
     follow_hidden_nodes,
     hidden_quantile_share,
+    holds_hidden_nodes,
     input_limit,
     refine_inputs,
     refined,
     stretched,
     subdivided,
-    trim_hidden_nodes,
     weighted_quantiles,
 )
 from skkan._layer import Layer
@@ -378,13 +379,13 @@ def test_stretch_lengthens_the_outermost_intervals(grid_size):
 
 
 @pytest.mark.parametrize("traits", [(), TRAITS])
-def test_trimmed_grids_end_near_the_data_and_keep_the_function_there(traits):
+def test_grids_are_cut_to_end_near_the_data_and_keep_the_function_there(traits):
     rng = np.random.default_rng(24)
     inputs, weight = draw_samples(rng)
     network = draw_network(rng, (2, 3, 2, 1), grid_size=6, degree=5, traits=traits)
     follow_hidden_nodes(network, points(inputs, weight), 6, 0.0, stretch=0.15, fresh=True)
     before, wide = network.outputs(inputs), network.layers[1].grid
-    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    end_hidden_grids(network, points(inputs, weight), MARGIN)
     assert_close(network.outputs(inputs), before, 1e-12)
     for grid, nodes in zip(
         [layer.grid for layer in network.layers[1:]], hidden_nodes(network, inputs), strict=True
@@ -398,12 +399,12 @@ def test_trimmed_grids_end_near_the_data_and_keep_the_function_there(traits):
     )
 
 
-def test_trimming_leaves_room_in_outermost_intervals_without_data():
+def test_cutting_leaves_room_in_outermost_intervals_without_data():
     rng = np.random.default_rng(25)
     inputs, weight = draw_samples(rng)
     network = shrunk(followed_network(rng, inputs, weight, base="zero"), 0.3)
     before, old = network.outputs(inputs), network.layers[1].grid.breakpoints
-    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    end_hidden_grids(network, points(inputs, weight), MARGIN)
     new = network.layers[1].grid.breakpoints
     expected = old.copy()
     expected[:, 0] = old[:, 1] - LEAST_OUTERMOST * (old[:, 1] - old[:, 0])
@@ -413,14 +414,58 @@ def test_trimming_leaves_room_in_outermost_intervals_without_data():
 
 
 @pytest.mark.parametrize("base", ["zero", "silu"])
-def test_trimming_never_widens_a_grid_and_leaves_base_functions_alone(base):
+def test_ends_that_data_have_left_and_base_functions_stay(base):
     rng = np.random.default_rng(26)
     inputs, weight = draw_samples(rng)
     network = followed_network(rng, inputs, weight, base=base)
     network = shrunk(network, 0.7 if base == "silu" else 1.5)
     ends = network.layers[1].grid.breakpoints
-    trim_hidden_nodes(network, points(inputs, weight), MARGIN)
+    end_hidden_grids(network, points(inputs, weight), MARGIN)
     np.testing.assert_array_equal(network.layers[1].grid.breakpoints, ends)
+
+
+@pytest.mark.parametrize("traits", [(), TRAITS])
+def test_polynomials_go_on_where_grids_are_lengthened(traits):
+    """Cutting a grid and lengthening it again changes nothing, beyond the data either."""
+    rng = np.random.default_rng(27)
+    inputs, weight = draw_samples(rng)
+    data = points(inputs, weight)
+    network = draw_network(rng, (2, 3, 2, 1), grid_size=6, degree=5, traits=traits)
+    follow_hidden_nodes(network, data, 6, 0.0, stretch=0.15, fresh=True)
+    end_hidden_grids(network, data, 0.2)
+    cut = network.copy()
+    end_hidden_grids(cut, data, 0.02)
+    for layer, wide in zip(cut.layers[1:], network.layers[1:], strict=True):
+        assert np.all(layer.grid.high < wide.grid.high)
+    wider = cut.copy()
+    end_hidden_grids(wider, data, 0.2)
+    for layer, wide in zip(wider.layers[1:], network.layers[1:], strict=True):
+        assert_close(layer.grid.breakpoints, wide.grid.breakpoints, 1e-12)
+        assert_close(layer.coef, wide.coef, 1e-9)
+
+
+def test_grids_are_lengthened_by_an_interval_at_most():
+    rng = np.random.default_rng(28)
+    inputs, weight = draw_samples(rng)
+    network = followed_network(rng, inputs, weight, grid_size=40, base="zero")
+    old = network.layers[1].grid.breakpoints
+    before = network.outputs(inputs)
+    end_hidden_grids(network, points(inputs, weight), 0.5)
+    new = network.layers[1].grid.breakpoints
+    np.testing.assert_allclose(new[:, 0], 2.0 * old[:, 0] - old[:, 1], rtol=0.0, atol=1e-14)
+    np.testing.assert_allclose(new[:, -1], 2.0 * old[:, -1] - old[:, -2], rtol=0.0, atol=1e-14)
+    assert_close(network.outputs(inputs), before, 1e-10)
+
+
+def test_nodes_are_held_until_one_has_left():
+    rng = np.random.default_rng(29)
+    inputs, weight = draw_samples(rng)
+    data = points(inputs, weight)
+    network = followed_network(rng, inputs, weight)
+    assert holds_hidden_nodes(network, data)
+    assert holds_hidden_nodes(shrunk(network, 0.5), data)
+    network.layers[0].coef[:, :, 1] *= 1.5
+    assert not holds_hidden_nodes(network, data)
 
 
 @pytest.mark.parametrize("stretch", [0.0, 0.15])

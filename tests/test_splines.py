@@ -217,6 +217,20 @@ def test_refit_to_part_of_a_grid_is_exact_there(degree):
     assert_close(after, before, 1e-12)
 
 
+@pytest.mark.parametrize("degree", DEGREES)
+def test_refit_to_a_longer_grid_can_extend_the_polynomials(degree):
+    old = even_grid(1, 4, degree)
+    ends = old.breakpoints.copy()
+    ends[:, 0] -= 0.2
+    ends[:, -1] += 0.3
+    longer = SplineGrid(ends, degree)
+    coef = np.random.default_rng(8).normal(size=(longer.n_splines, 1))
+    inside = points_within_intervals(old)
+    short = longer.refit_to(old)[0] @ coef
+    assert_close(old.dense(inside)[:, 0] @ short, longer.dense(inside)[:, 0] @ coef, 1e-11)
+    assert_close(old.refit_to(longer, extend=True)[0] @ short, coef, 1e-9)
+
+
 @given(grids(max_ratio=10.0))
 def test_refit_to_the_same_grid_changes_nothing(grid):
     transfer = grid.refit_to(grid)

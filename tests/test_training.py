@@ -23,8 +23,9 @@ from skkan._penalties import BENDING
 from skkan._progress import Phase, Progress
 from skkan._smoothing import full_posterior, update_smoothing
 from skkan._symbolic_edge import SymbolicEdge
-from skkan._training import Trainer
+from skkan._training import LOOK_EVERY, Trainer
 from skkan.datasets import make_formula
+from skkan.solvers._result import SolverResult
 
 LARGEST_JUMP = 8.0
 
@@ -413,6 +414,35 @@ def test_of_several_finalists_the_one_of_highest_evidence_wins(monkeypatch):
     assert both == pytest.approx(max(alone), rel=1e-12)
     assert reversed_order == pytest.approx(max(alone), rel=1e-12)
     assert abs(alone[0] - alone[1]) > 1e-6
+
+
+@pytest.mark.parametrize("n_inside", [4, 12])
+def test_polishing_ends_where_nodes_leave_their_grids(n_inside):
+    """A solver that does nothing but stretch the hidden nodes, by a little every time."""
+    X, y = ridge_data()
+    run = trainer(X, y, shape=(2, 2, 1), alpha=None, grid_sizes=(3,), n_restarts=1)
+    start = run._race()[0]
+    start = replace(start, network=start.network.copy())
+    run.problem.follow(start.network, 3, fresh=True)
+    growth = (1.0 + MARGIN) ** (1.0 / (n_inside + 0.5))
+
+    def stretching(*arguments):
+        callback = arguments[-1]
+        network = start.network.copy()
+        for number in range(1, 101):
+            network.layers[0].coef *= growth
+            if callback(1.0 / number, network.get_parameters()):
+                break
+        return SolverResult(network.get_parameters(), 1.0 / number, number, False, [], 0.0)
+
+    run.plan = replace(run.plan, minimize=stretching)
+    run.best = start
+    run._polish()
+    assert run.problem.holds(run.best.network)
+    last = n_inside // LOOK_EVERY * LOOK_EVERY
+    assert run.n_iter == last + LOOK_EVERY
+    assert run.best.loss == (1.0 / last if last else start.loss)
+    assert run.converged
 
 
 def test_networks_without_splines_are_polished_only(phases):
