@@ -39,7 +39,7 @@ LOOK_EVERY = 5
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
 # Below this one, it is rounding.
-ROUNDING, NEXT_TO_ROUNDING = 1e-18, 1e-12
+ROUNDING, NEXT_TO_ROUNDING = 1e-18, 1e-10
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -196,7 +196,8 @@ class Trainer:
                 grid_size,
                 settings.quantile_share,
             )
-            state = self.problem.followed(State(network, start.penalty), grid_size)
+            fresh = search and self.problem.hidden_share() != self.problem.hidden_share(racing=True)
+            state = self.problem.followed(State(network, start.penalty), grid_size, fresh)
         rows = self.problem.rows(state.network)
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False
