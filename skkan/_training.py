@@ -409,6 +409,9 @@ class Trainer:
             network.set_parameters(parameters)
             return network
 
+        def in_time(end: State) -> State:
+            return end if not in_grids or self.problem.holds(end.network) else inside
+
         def after_iteration(value: float, parameters: FloatArray) -> bool:
             nonlocal stop, latest, latest_loss, inside
             self.n_iter += 1
@@ -432,17 +435,17 @@ class Trainer:
             if found.n_iter == 0:
                 after_iteration(found.value, found.parameters)
         except KeyboardInterrupt:
-            if latest_is_best and latest_loss <= self.best.loss:
-                self._keep(replace(state, network=network_at(latest), loss=latest_loss))
+            end = in_time(replace(state, network=network_at(latest), loss=latest_loss))
+            if latest_is_best and end.loss <= self.best.loss:
+                self._keep(end)
             raise
         state = replace(state, network=network_at(found.parameters), loss=found.value)
         if stop:
             # What a callback has been shown is what it gets.
             self.best = state if self.validation is None else self.best
             raise _Stopped
-        if in_grids and not self.problem.holds(state.network):
-            return inside, True
-        return state, found.converged
+        end = in_time(state)
+        return end, found.converged or end is inside
 
     def _validate(self, state: State) -> bool:
         """Keep the state if it is the best so far; return whether to give up."""
