@@ -18,6 +18,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from skkan._typing import FloatArray
 
+BUCKETS_PER_INTERVAL = 4
+
 
 class SplineGrid:
     """B-splines of one degree on the grids of ``n_nodes`` nodes.
@@ -81,13 +83,35 @@ class SplineGrid:
         )
         self._rate = self.grid_size / (self.high - self.low)
         self._polynomials = uniform_polynomials(degree)
-        self._keys = self._interval_keys()
+        if not self.uniform:
+            self._make_search_tables()
 
-    def _interval_keys(self) -> FloatArray:
-        """Inner breakpoints of all nodes as one increasing sequence, for a single search."""
-        spans = (self.high - self.low)[:, None]
-        inner = (self.breakpoints[:, 1:-1] - self.low[:, None]) / spans
-        return (inner + 2.0 * np.arange(self.n_nodes)[:, None]).ravel()
+    def _make_search_tables(self) -> None:
+        """Cut every grid into equal buckets, and note how many breakpoints lie before each."""
+        nodes = np.arange(self.n_nodes)[:, None]
+        self._n_buckets = BUCKETS_PER_INTERVAL * self.grid_size
+        self._bucket_rate = self._n_buckets / (self.high - self.low)
+        inner = self.breakpoints[:, 1:-1]
+        bucket = ((inner - self.low[:, None]) * self._bucket_rate[:, None]).astype(np.intp)
+        bucket += self._n_buckets * nodes
+        inside = np.bincount(bucket.ravel(), minlength=self.n_nodes * self._n_buckets)
+        inside = inside.reshape(self.n_nodes, -1)
+        self._before = np.cumsum(inside, axis=1) - inside
+        self._most_inside = int(inside.max())
+        self._next = np.append(inner, np.full((self.n_nodes, 1), np.inf), axis=1)
+
+    def _locate(self, x: FloatArray) -> NDArray[np.intp]:
+        """Return the intervals of points inside an uneven grid."""
+        nodes = np.arange(self.n_nodes)
+        # NaN, for which any will do, turns into no index by itself.
+        with np.errstate(invalid="ignore"):
+            bucket = ((x - self.low) * self._bucket_rate).astype(np.intp)
+        np.clip(bucket, 0, self._n_buckets - 1, out=bucket)
+        bucket += self._n_buckets * nodes
+        interval = self._before.take(bucket)
+        for _ in range(self._most_inside):
+            interval += x >= self._next.take(interval + self.grid_size * nodes)
+        return interval
 
     def _on_uniform(self, x: FloatArray, max_order: int) -> tuple[NDArray[np.intp], FloatArray]:
         """Evaluate as :meth:`local`, at points inside a uniform grid."""
@@ -122,11 +146,7 @@ class SplineGrid:
     def _on_uneven(self, x: FloatArray, max_order: int) -> tuple[NDArray[np.intp], FloatArray]:
         """Evaluate as :meth:`local`, at points inside the grid (chapter X, equations 4 and 12)."""
         degree, nodes = self.degree, np.arange(self.n_nodes)
-        scaled = (x - self.low) / (self.high - self.low)
-        interval = np.searchsorted(self._keys, scaled + 2.0 * nodes, side="right")
-        interval -= nodes * (self.grid_size - 1)
-        # The limits are for NaN, which comes out as NaN.
-        np.clip(interval, 0, self.grid_size - 1, out=interval)
+        interval = self._locate(x)
         place = interval + self.knots.shape[1] * nodes
         knots = self.knots.reshape(-1)
         left = np.empty((degree, *x.shape), dtype=x.dtype)
@@ -159,7 +179,9 @@ class SplineGrid:
             Single or double precision. Points have to be of it too.
         """
         other = copy.copy(self)
-        tables = ("low", "high", "reach", "breakpoints", "knots", "_rate", "_polynomials")
+        tables = ["low", "high", "reach", "breakpoints", "knots", "_rate", "_polynomials"]
+        if not self.uniform:
+            tables += ["_bucket_rate", "_next"]
         for name in tables:
             setattr(other, name, getattr(self, name).astype(dtype, copy=False))
         return other

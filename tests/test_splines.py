@@ -84,6 +84,23 @@ def test_highest_derivative_is_that_of_the_interval_to_the_right(inner, degree):
     assert_close(grid.dense(x, degree), reference(grid, x, degree), 1e-12)
 
 
+@pytest.mark.parametrize("n_crowded", [1, 2, 9])
+def test_points_are_found_between_crowded_breakpoints(n_crowded):
+    crowd = 0.3 + 1e-6 * np.arange(n_crowded)
+    even = np.linspace(-1.0, 1.0, n_crowded + 4)
+    grid = SplineGrid(np.stack([np.concatenate([[-1.0, 0.1], crowd, [0.7, 1.0]]), even]), 3)
+    middles = 0.5 * (grid.breakpoints[:, :-1] + grid.breakpoints[:, 1:])
+    expected = np.arange(grid.grid_size)
+    for dtype in (np.float64, np.float32):
+        first, _ = grid.astype(dtype).local(middles.T.astype(dtype))
+        np.testing.assert_array_equal(first, np.stack([expected, expected], axis=1))
+    first, _ = grid.local(grid.breakpoints[:, :-1].T)
+    np.testing.assert_array_equal(first, np.stack([expected, expected], axis=1))
+    first, values = grid.local(np.array([[np.nan, 0.0]]))
+    assert 0 <= first[0, 0] < grid.grid_size
+    assert np.isnan(values[0, :, 0, 0]).all()
+
+
 @given(grids())
 def test_extrapolation_follows_the_tangent_at_the_border(grid):
     excess = (grid.high - grid.low) * np.array([[1e-3], [0.5], [20.0]])
