@@ -30,7 +30,7 @@ SAMPLES_PER_PARAMETER = 10
 # Starts are cheap where edges are few, and twice as many leave next to none stuck.
 MANY_RESTARTS, FEW_RESTARTS = 16, 8
 FEW_EDGES = 12
-MAX_ITER = 2000
+MAX_ITER = 10_000
 DEGREE = 5
 LIMIT = 60.0
 N_TEST = 10_000
