@@ -109,31 +109,19 @@ class Problem:
             layer.weights["line"][:] = alpha
         return penalty
 
-    def hidden_share(self, racing: bool = False) -> float:
-        """Return the share of quantiles for hidden grids.
-
-        Uniform grids take half the time, and coarse ones are good enough to tell starts apart.
-        """
-        sizes = self.settings.grid_sizes
-        return hidden_quantile_share(self.settings.quantile_share, sizes[0 if racing else -1])
-
     def follow(
-        self,
-        network: Network,
-        grid_size: int,
-        order: int = BENDING,
-        fresh: bool = False,
-        racing: bool = False,
+        self, network: Network, grid_size: int, order: int = BENDING, fresh: bool = False
     ) -> list[FloatArray]:
         """Lay the hidden grids of `network` over the data, in place."""
+        settings = self.settings
         return follow_hidden_nodes(
             network,
             self.data,
             grid_size,
-            self.hidden_share(racing),
+            hidden_quantile_share(settings.quantile_share, settings.grid_sizes[-1]),
             _stretch(order),
             fresh,
-            self.settings.n_jobs,
+            settings.n_jobs,
         )
 
     def followed(self, state: State, grid_size: int, fresh: bool = False) -> State:

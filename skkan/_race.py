@@ -96,7 +96,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
         np.random.default_rng(seed),
         settings.arities,
     )
-    problem.follow(network, grid_size, racing=True)
+    problem.follow(network, grid_size)
     rows, mean = data.rows(n_jobs=settings.n_jobs), OutputMoment(network)
     (centre,) = rows.sums(mean, mean.row_bytes)
     (variance,) = rows.sums(OutputMoment(network, centre, 2), mean.row_bytes)
@@ -113,6 +113,6 @@ def run_start(problem: Problem, state: State, rows: Rows, weight: float) -> Stat
     network = state.network.copy()
     network.set_parameters(found.parameters)
     value = found.value if problem.validation is None else problem.validation_loss(network)
-    problem.follow(network, network.grid_size, racing=True)
+    problem.follow(network, network.grid_size)
     value = value if np.isfinite(value) else np.finfo(float).max
     return State(network, problem.first_penalty(network, weight), loss=value)

@@ -196,8 +196,7 @@ class Trainer:
                 grid_size,
                 settings.quantile_share,
             )
-            fresh = search and self.problem.hidden_share() != self.problem.hidden_share(racing=True)
-            state = self.problem.followed(State(network, start.penalty), grid_size, fresh)
+            state = self.problem.followed(State(network, start.penalty), grid_size)
         rows = self.problem.rows(state.network)
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False

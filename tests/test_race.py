@@ -123,10 +123,3 @@ def test_starts_have_the_coarsest_grid_where_their_nodes_are(kind):
     np.testing.assert_allclose(nodes.min(axis=0), -1.0, rtol=1e-12)
     np.testing.assert_allclose(nodes.max(axis=0), 1.0, rtol=1e-12)
     assert network.outputs(inputs).std() == pytest.approx(START_SPREAD, rel=1e-12)
-
-
-@pytest.mark.parametrize(("share", "sizes"), [(0.0, (4, 20)), (0.0, (20,)), (0.5, (4, 20))])
-def test_hidden_grids_of_a_race_are_as_even_as_the_coarsest_may_be(share, sizes):
-    problem = problem_of(*product_data(), grid_sizes=sizes, quantile_share=share, max_iter=3)
-    for (state,) in rounds_of(problem):
-        assert state.network.layers[1].grid.uniform == (share == 0.0 and sizes[0] == 4)

@@ -190,17 +190,6 @@ def test_validation_chooses_the_start(monkeypatch):
     assert run.best is finished[int(np.argmin(losses))]
 
 
-@pytest.mark.parametrize("alpha", [None, 1e-3])
-def test_hidden_grids_are_as_uneven_as_the_finest_once_the_race_is_over(phases, alpha):
-    X, y = product_data()
-    trainer(X, y, grid_sizes=(4, 20), alpha=alpha, n_restarts=2, max_iter=6).run()
-    raced, *trained = own_phases(phases)
-    assert raced[0] == "race"
-    for even, (_, networks) in [(True, raced), *((False, phase) for phase in trained)]:
-        assert networks
-        assert {network.layers[1].grid.uniform for network in networks} == {even}
-
-
 @pytest.mark.parametrize("solver", ["lm", "lbfgs"])
 @pytest.mark.parametrize("alpha", [1e-3, 1e-2])
 def test_moving_hidden_grids_does_not_undo_the_training(solver, alpha):
