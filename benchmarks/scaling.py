@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from speed import kernel
 
-from skkan._blocks import tuned_for_blocks
+from skkan.data._blocks import tuned_for_blocks
 
 SIZES = {
     "samples": (1_000, 10_000, 100_000, 1_000_000),

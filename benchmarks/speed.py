@@ -77,13 +77,13 @@ def kernel(
     dtype: str = "float64",
 ):
     """Return skkan's objective for a random network, and its parameters."""
-    from skkan._blocks import RowBlocks
-    from skkan._data import TrainingData, scaling_of
-    from skkan._grids import follow_hidden_nodes
-    from skkan._initialization import random_network
-    from skkan._losses import SquaredLoss
-    from skkan._objective import Objective
-    from skkan._penalties import Penalty
+    from skkan.data._blocks import RowBlocks
+    from skkan.data._samples import TrainingData, scaling_of
+    from skkan.objective._losses import SquaredLoss
+    from skkan.objective._objective import Objective
+    from skkan.objective._penalties import Penalty
+    from skkan.training._grids import follow_hidden_nodes
+    from skkan.training._initialization import random_network
 
     X, y = samples(n_samples, shape[0])
     target, weight = y[:, None], np.ones(n_samples)
@@ -103,7 +103,7 @@ def time_skkan(
     task: str, case: str, threads: int, repetitions: int, dtype: str = "float64"
 ) -> Result:
     from skkan import KANRegressor
-    from skkan._blocks import tuned_for_blocks
+    from skkan.data._blocks import tuned_for_blocks
     from skkan.solvers._lbfgs import minimize_lbfgs
 
     shape, grid_size, n_samples = SHAPES[case]

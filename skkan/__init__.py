@@ -1,8 +1,8 @@
 """Kolmogorov-Arnold networks as scikit-learn estimators."""
 
-from skkan._classifier import KANClassifier
-from skkan._regressor import KANRegressor
-from skkan.symbolic._regressor import KANSymbolicRegressor
+from skkan.estimators._classifier import KANClassifier
+from skkan.estimators._regressor import KANRegressor
+from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
 
 __all__ = ["KANClassifier", "KANRegressor", "KANSymbolicRegressor", "__version__"]
 

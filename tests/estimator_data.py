@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from skkan import KANClassifier, KANRegressor
-from skkan._progress import Phase
 from skkan._typing import FloatArray
+from skkan.training._progress import Phase
 
 ESTIMATORS = (KANRegressor, KANClassifier)
 ADDITIVE: dict[str, Any] = {"hidden_layer_sizes": (), "random_state": 0}

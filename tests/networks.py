@@ -6,17 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from skkan._base_functions import BASE_FUNCTIONS, BaseFunction
-from skkan._data import TrainingData
-from skkan._layer import Layer
-from skkan._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
-from skkan._network import Network
-from skkan._objective import Objective
-from skkan._penalties import Penalty
-from skkan._scaling import Scaling
-from skkan._splines import SplineGrid
-from skkan._symbolic_edge import SymbolicEdge
 from skkan._typing import FloatArray
+from skkan.data._samples import TrainingData
+from skkan.network._base_functions import BASE_FUNCTIONS, BaseFunction
+from skkan.network._layer import Layer
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.network._splines import SplineGrid
+from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.objective._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
+from skkan.objective._objective import Objective
+from skkan.objective._penalties import Penalty
 
 LOSSES: dict[str, tuple[Loss, int]] = {
     "squared": (SquaredLoss(), 1),

@@ -8,8 +8,8 @@ from matplotlib.testing.compare import compare_images
 from PIL import Image
 
 from skkan import KANRegressor
-from skkan._network import Network
 from skkan._typing import FloatArray
+from skkan.network._network import Network
 
 REFERENCE = Path(__file__).parent / "inspection" / "reference"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from skkan._data import TrainingData, scaling_of
-from skkan._losses import Loss, SquaredLoss
-from skkan._problem import Problem
-from skkan._settings import Settings
 from skkan._typing import FloatArray
+from skkan.data._samples import TrainingData, scaling_of
+from skkan.objective._losses import Loss, SquaredLoss
+from skkan.training._problem import Problem
+from skkan.training._settings import Settings
 
 
 def settings(**changes: Any) -> Settings:

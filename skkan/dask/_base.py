@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_n_features, check_is_fitted
 
-from skkan._base import BaseKAN
-from skkan._losses import Loss
-from skkan._progress import Progress
 from skkan._typing import FloatArray
 from skkan.dask._collections import Aligned, check_names, is_collection
 from skkan.dask._prediction import lazily
 from skkan.dask._preparation import Parts, prepared_parts
+from skkan.estimators._base import BaseKAN
+from skkan.objective._losses import Loss
+from skkan.training._progress import Progress
 
 
 class BaseDaskKAN(BaseKAN):

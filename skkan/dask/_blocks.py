@@ -1,9 +1,9 @@
 """Row blocks that stay on the workers of a cluster.
 
-Samples lie in shares, runs of groups, each a :class:`skkan._blocks.RowBlocks` of its own in the
-memory of some worker. A sum sends the function there and brings back one total: the shares' sums
-are added up in the order in which they would be in one process, so that the result is the same to
-the bit, whichever worker is done first.
+Samples lie in shares, runs of groups, each a :class:`skkan.data._blocks.RowBlocks` of its own in
+the memory of some worker. A sum sends the function there and brings back one total: the shares'
+sums are added up in the order in which they would be in one process, so that the result is the
+same to the bit, whichever worker is done first.
 
 All that lies on workers is the result of tasks, and Dask runs these again when a worker is lost.
 The function is part of every task. Were it a task of its own, or scattered, it could be lost with
@@ -23,7 +23,8 @@ from dask.delayed import Delayed, delayed
 from dask.sizeof import sizeof
 from scipy.sparse import issparse
 
-from skkan._blocks import (
+from skkan._typing import FloatArray
+from skkan.data._blocks import (
     LARGEST_CHUNK,
     Block,
     Extremes,
@@ -31,9 +32,8 @@ from skkan._blocks import (
     added_up,
     tuned_for_blocks,
 )
-from skkan._data import TrainingData
-from skkan._layer import Layer
-from skkan._typing import FloatArray
+from skkan.data._samples import TrainingData
+from skkan.network._layer import Layer
 
 # A power of 2, so that totals of so many shares can be added up as `added_up` wants it.
 FAN_IN = 4
@@ -58,12 +58,12 @@ def _bytes_of_rows(rows: RowBlocks) -> int:
 class DaskRows:
     """Samples in blocks on workers.
 
-    Takes the place of :class:`skkan._blocks.RowBlocks`.
+    Takes the place of :class:`skkan.data._blocks.RowBlocks`.
 
     Parameters
     ----------
     shares : sequence of Delayed
-        The shares, as :class:`skkan._blocks.RowBlocks`, kept by the workers.
+        The shares, as :class:`skkan.data._blocks.RowBlocks`, kept by the workers.
     """
 
     def __init__(self, shares: Sequence[Delayed]) -> None:
@@ -82,7 +82,7 @@ class DaskRows:
         Parameters
         ----------
         shares : sequence of Delayed
-            The shares, as :class:`skkan._data.TrainingData`, kept by the workers.
+            The shares, as :class:`skkan.data._samples.TrainingData`, kept by the workers.
         group_rows : int
             Number of samples of a group; a share has 1, 2, 4, 8, ... groups.
         layer : Layer, optional
@@ -108,8 +108,8 @@ class DaskRows:
         Parameters
         ----------
         function : callable
-            Takes a :class:`skkan._blocks.Block` and returns a tuple of numbers and arrays that are
-            its own; it can be pickled.
+            Takes a :class:`skkan.data._blocks.Block` and returns a tuple of numbers and arrays
+            that are its own; it can be pickled.
         row_bytes : int
             Memory that it takes for a sample, from which the length of the blocks follows.
         least_rows : int, default=1
@@ -123,7 +123,7 @@ class DaskRows:
         Parameters
         ----------
         function : callable
-            Takes a :class:`skkan._blocks.Block` and returns an array of shape (n_samples,
+            Takes a :class:`skkan.data._blocks.Block` and returns an array of shape (n_samples,
             n_values); it can be pickled.
         row_bytes : int
             Memory that it takes for a sample.

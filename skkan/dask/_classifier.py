@@ -8,11 +8,11 @@ from dask.delayed import delayed
 from sklearn.metrics import accuracy_score
 
 import skkan
-from skkan._progress import Progress
-from skkan._targets import loss_for, total_class_weights
 from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
 from skkan.dask._validation import block_class_weights, encoded_block, labelled_block
+from skkan.estimators._targets import loss_for, total_class_weights
+from skkan.training._progress import Progress
 
 
 class KANClassifier(BaseDaskKAN, skkan.KANClassifier):

@@ -14,12 +14,12 @@ import numpy as np
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from skkan._blocks import Samples
-from skkan._data import TrainingData, column_order, scaling_of
-from skkan._preparation import Prepared, prepared
-from skkan._scaling import Scaling
 from skkan._typing import FloatArray
 from skkan.dask._samples import DaskSamples, rows_of_a_share, threads_by_worker
+from skkan.data._blocks import Samples
+from skkan.data._samples import TrainingData, column_order, scaling_of
+from skkan.network._scaling import Scaling
+from skkan.training._preparation import Prepared, prepared
 
 SORTED_BYTES = 2**25
 

@@ -7,11 +7,11 @@ from dask.delayed import delayed
 from sklearn.metrics import r2_score
 
 import skkan
-from skkan._losses import SquaredLoss
-from skkan._progress import Progress
 from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
 from skkan.dask._validation import numeric_block
+from skkan.objective._losses import SquaredLoss
+from skkan.training._progress import Progress
 
 
 class KANRegressor(BaseDaskKAN, skkan.KANRegressor):

@@ -10,11 +10,11 @@ from dask.delayed import Delayed, delayed
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from skkan._blocks import MAX_CACHE_BYTES, SAMPLE_ROWS, Block, rows_of_a_group
-from skkan._data import TrainingData, sampled_rows
-from skkan._layer import Layer
 from skkan._typing import FloatArray
 from skkan.dask._blocks import DaskRows
+from skkan.data._blocks import MAX_CACHE_BYTES, SAMPLE_ROWS, Block, rows_of_a_group
+from skkan.data._samples import TrainingData, sampled_rows
+from skkan.network._layer import Layer
 
 # Enough for threads to finish at about the same time; every share is a task of every sum.
 SHARES_PER_THREAD = 4
@@ -24,13 +24,13 @@ SHARES_PER_THREAD = 4
 class DaskSamples:
     """Samples in shares on workers.
 
-    Takes the place of :class:`skkan._data.TrainingData`.
+    Takes the place of :class:`skkan.data._samples.TrainingData`.
 
     Parameters
     ----------
     shares : sequence of Delayed
-        The shares, as :class:`skkan._data.TrainingData` whose weights sum to 1 over all of them;
-        kept by the workers.
+        The shares, as :class:`skkan.data._samples.TrainingData` whose weights sum to 1 over all
+        of them; kept by the workers.
     size : int
         Number of samples of every share but the last, see :func:`rows_of_a_share`.
     n_samples, n_inputs, n_outputs : int

@@ -8,8 +8,8 @@ from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from skkan._targets import ClassWeights, class_weights, memberships
 from skkan._typing import FloatArray
+from skkan.estimators._targets import ClassWeights, class_weights, memberships
 
 Samples = tuple[FloatArray, NDArray[Any], FloatArray]
 

@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
 from skkan.inspection._edges import (
-    check_edge,
     fitted_network,
     in_units,
     input_names,
     output_names,
 )
 from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
+from skkan.network._edge_index import check_edge
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

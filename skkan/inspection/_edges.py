@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skkan._hidden_layers import is_integer
-from skkan._layer import Layer
-from skkan._network import ROWS_PER_BLOCK, Network
 from skkan._typing import FloatArray
+from skkan.network._layer import Layer
+from skkan.network._network import ROWS_PER_BLOCK, Network
 
 STRENGTHS = ("std", "range")
 
@@ -41,20 +40,6 @@ def in_units(network: Network, depth: int, i: int, x: FloatArray) -> FloatArray:
         return x
     shift, scale = network.scaling.input_units(i)
     return shift + scale * x
-
-
-def check_edge(network: Network, layer: int, i: int, j: int) -> None:
-    """Raise an error unless there is such an edge, active or not."""
-    n_layers = len(network.layers)
-    _check_index("layer", layer, n_layers, f"the network has {n_layers} layers of edges")
-    own = network.layers[layer]
-    _check_index("i", i, own.n_in, f"layer {layer} has {own.n_in} input nodes")
-    _check_index("j", j, own.n_subnodes, f"layer {layer} leads to {own.n_subnodes} subnodes")
-
-
-def _check_index(name: str, value: Any, count: int, fact: str) -> None:
-    if not is_integer(value, 0) or value >= count:
-        raise ValueError(f"{name}={value!r} does not exist: {fact}, counted from 0.")
 
 
 def edge_strengths(layer: Layer, x: FloatArray, kind: str) -> FloatArray:

@@ -22,8 +22,8 @@ for second-order interaction screening", J. Statistical Planning and Inference 2
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._network import ROWS_PER_BLOCK, Network
 from skkan._typing import FloatArray
+from skkan.network._network import ROWS_PER_BLOCK, Network
 
 # Of the variance; less than that is rounding, of the network or of its training.
 ROUNDING = 1e-16

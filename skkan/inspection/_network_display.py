@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skkan._network import Network
 from skkan._typing import FloatArray
 from skkan.inspection._edges import (
     STRENGTHS,
@@ -20,6 +19,7 @@ from skkan.inspection._edges import (
 )
 from skkan.inspection._layout import NODE_RADIUS, SUBNODE_RADIUS, layout
 from skkan.inspection._matplotlib import require_matplotlib
+from skkan.network._network import Network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._compaction import compact
-from skkan._layer import Layer
-from skkan._network import Network
-from skkan._penalties import Penalty
-from skkan._splines import SplineGrid
 from skkan.inspection._scores import LayerActivity, propagated
+from skkan.network._compaction import compact
+from skkan.network._layer import Layer
+from skkan.network._network import Network
+from skkan.network._splines import SplineGrid
+from skkan.objective._penalties import Penalty
 
 Masks = Sequence[NDArray[np.bool_]]
 

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skkan._blocks import Block, Samples
-from skkan._data import TrainingData
-from skkan._network import Network
 from skkan._typing import FloatArray
+from skkan.data._blocks import Block, Samples
+from skkan.data._samples import TrainingData
+from skkan.network._network import Network
 
 # A node whose edges cancel to less than this share of their magnitudes is constant but for
 # rounding, and says nothing about them.

@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from skkan._blocks import Samples
-from skkan._objective import Objective
 from skkan._typing import FloatArray
+from skkan.data._blocks import Samples
+from skkan.objective._objective import Objective
 from skkan.solvers._result import SolverResult
 
 FIRST_DECAY, SECOND_DECAY = 0.9, 0.999

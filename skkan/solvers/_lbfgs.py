@@ -16,8 +16,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-from skkan._objective import Objective
 from skkan._typing import FloatArray
+from skkan.objective._objective import Objective
 from skkan.solvers._result import SolverResult
 
 RELATIVE_RIDGE = 1e-9

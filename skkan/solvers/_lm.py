@@ -25,8 +25,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
-from skkan._objective import Objective
 from skkan._typing import FloatArray
+from skkan.objective._objective import Objective
 from skkan.solvers._result import SolverResult
 
 DENSE_MAX_PARAMETERS = 2500

@@ -7,7 +7,7 @@ from estimator_data import ADDITIVE, SMALL, curved_data, labels_of
 from sklearn.base import clone
 
 import skkan
-from skkan import _blocks
+from skkan.data import _blocks
 
 da = pytest.importorskip("dask.array")
 

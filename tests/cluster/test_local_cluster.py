@@ -10,7 +10,7 @@ from estimator_data import SMALL, curved_data, labels_of
 from sklearn.model_selection import GridSearchCV
 
 import skkan
-from skkan import _blocks
+from skkan.data import _blocks
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")

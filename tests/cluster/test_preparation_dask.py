@@ -3,8 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from skkan import _blocks
-from skkan._preparation import prepared
+from skkan.data import _blocks
+from skkan.training._preparation import prepared
 
 da = pytest.importorskip("dask.array")
 
@@ -92,7 +92,7 @@ def test_large_data_are_scaled_where_they_are(monkeypatch, split):
 
 
 def test_sums_extremes_and_samples_are_those_in_memory(monkeypatch):
-    monkeypatch.setattr("skkan._data.SAMPLE_ROWS", 20)
+    monkeypatch.setattr("skkan.data._samples.SAMPLE_ROWS", 20)
     X, y, weight = drawn(200)
     X += np.random.default_rng(1).uniform(size=X.shape)
     expected = prepared(X, y, weight, True).data

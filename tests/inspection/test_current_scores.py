@@ -5,9 +5,9 @@ import pytest
 from estimator_data import ESTIMATORS, SMALL, target_for
 
 from skkan import KANClassifier, KANRegressor
-from skkan._data import TrainingData
+from skkan.data._samples import TrainingData
+from skkan.data._typical_rows import typical_rows
 from skkan.inspection._scores import network_activity, propagated
-from skkan.symbolic._editing import typical_rows
 
 
 def samples(n_samples=300):

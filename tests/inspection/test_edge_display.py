@@ -6,8 +6,8 @@ from networks import FUNCTIONS, draw_network
 from pictures import assert_looks_like, estimator_of, sample
 
 from skkan import KANRegressor
-from skkan._symbolic_edge import SymbolicEdge
 from skkan.inspection import EdgeDisplay
+from skkan.network._symbolic_edge import SymbolicEdge
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from pictures import estimator_of, sample
 from sklearn.pipeline import make_pipeline
 
 from skkan import KANClassifier
-from skkan._symbolic_edge import SymbolicEdge
 from skkan.inspection import _edges
 from skkan.inspection._edges import (
     edge_strengths,
@@ -15,6 +14,7 @@ from skkan.inspection._edges import (
     output_names,
     relative_scores,
 )
+from skkan.network._symbolic_edge import SymbolicEdge
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from networks import draw_network, even_grid, unit_scaling
 
-from skkan._layer import Layer
-from skkan._network import Network
 from skkan.inspection._interactions import interactions, meeting_pairs, reaches
+from skkan.network._layer import Layer
+from skkan.network._network import Network
 
 
 def line_network(widths, arities=(1, 1), n_inputs=2):

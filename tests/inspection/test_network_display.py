@@ -10,8 +10,8 @@ from pictures import assert_looks_like, estimator_of, sample
 from sklearn.exceptions import NotFittedError
 
 from skkan import KANClassifier, KANRegressor
-from skkan._symbolic_edge import SymbolicEdge
 from skkan.inspection import EdgeDisplay, KANDisplay, LossCurveDisplay
+from skkan.network._symbolic_edge import SymbolicEdge
 
 
 def draw(shape, *traits):

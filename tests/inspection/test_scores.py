@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from networks import TRAITS, assert_close, draw_network, points
 
-from skkan import _blocks
-from skkan._product_nodes import ProductNodes
+from skkan.data import _blocks
 from skkan.inspection._scores import importances, network_activity, propagated
+from skkan.network._product_nodes import ProductNodes
 
 
 def samples(seed, n_inputs, n_samples=200):

@@ -10,7 +10,7 @@ from networks import (
     linear_minimum,
 )
 
-from skkan._penalties import Penalty
+from skkan.objective._penalties import Penalty
 from skkan.solvers._lbfgs import Whitening, minimize_lbfgs
 
 

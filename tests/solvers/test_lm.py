@@ -11,10 +11,10 @@ from networks import (
     symmetric,
 )
 
-from skkan._data import TrainingData
-from skkan._losses import SquaredLoss
-from skkan._objective import Objective
-from skkan._penalties import Penalty
+from skkan.data._samples import TrainingData
+from skkan.objective._losses import SquaredLoss
+from skkan.objective._objective import Objective
+from skkan.objective._penalties import Penalty
 from skkan.solvers import _lm
 from skkan.solvers._lm import DenseSystem, KrylovSystem, minimize_lm
 

@@ -11,9 +11,9 @@ from networks import (
     linear_minimum,
 )
 
-from skkan._data import TrainingData
-from skkan._objective import Objective
-from skkan._penalties import Penalty
+from skkan.data._samples import TrainingData
+from skkan.objective._objective import Objective
+from skkan.objective._penalties import Penalty
 from skkan.solvers import _lm
 from skkan.solvers._lbfgs import minimize_lbfgs
 

@@ -1,0 +1,1 @@
+"""Samples: row blocks and sums over them, in memory or read where they are."""

@@ -1,0 +1,1 @@
+"""The estimators: validation, parameters, and what they offer after a fit."""

@@ -1,0 +1,460 @@
+"""What the estimators share: parameters, preparation of the data, and evaluation."""
+
+import copy
+import warnings
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skkan._typing import FloatArray
+from skkan.data._blocks import MAX_CACHE_BYTES
+from skkan.data._large_data import Encoding, LargeData, Lots, is_large
+from skkan.data._typical_rows import typical_rows
+from skkan.estimators._rollback import all_or_nothing
+from skkan.estimators._validation import ValidationMixin
+from skkan.inspection._scores import network_activity
+from skkan.network._base_functions import BASE_FUNCTIONS
+from skkan.network._hidden_layers import Arities, is_integer, parsed, written_shape
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.objective._losses import Loss
+from skkan.objective._penalties import Penalty
+from skkan.training._grids import refined
+from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
+from skkan.training._problem import Problem
+from skkan.training._progress import CallbackSupportMixin, Progress
+from skkan.training._settings import Settings, choose_solver
+from skkan.training._trainer import Trainer
+
+DEFAULT_WIDTH = 5
+PRIVATE_FITTED = {
+    "_activity",
+    "_fitted_alpha",
+    "_penalty",
+    "_row_weights",
+    "_sample_rows",
+    "_single_target",
+    "_stream",
+    "_total_weight",
+}
+
+
+class BaseKAN(
+    ValidationMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
+    """Common part of the estimators; not for use by itself."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": [
+            "array-like",
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "degree": [Interval(Integral, 1, None, closed="left")],
+        "base_function": [StrOptions(set(BASE_FUNCTIONS))],
+        "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
+        "solver": [StrOptions({"adam", "auto", "lbfgs", "lm"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "sparsity": [Interval(Real, 0, None, closed="left")],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
+        "max_cache_bytes": [Interval(Integral, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: ArrayLike | str = "auto",
+        *,
+        grid_size: int | ArrayLike = 5,
+        degree: int = 3,
+        base_function: str = "zero",
+        knots: str | float = "uniform",
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        alpha: str | float = "auto",
+        sparsity: float = 0.0,
+        n_restarts: int = 2,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        dtype: DTypeLike = "float64",
+        max_cache_bytes: int = MAX_CACHE_BYTES,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.grid_size = grid_size
+        self.degree = degree
+        self.base_function = base_function
+        self.knots = knots
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.alpha = alpha
+        self.sparsity = sparsity
+        self.n_restarts = n_restarts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.dtype = dtype
+        self.max_cache_bytes = max_cache_bytes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _all_or_nothing(self) -> AbstractContextManager[None]:
+        return all_or_nothing(self, PRIVATE_FITTED)
+
+    def _arities(self, n_outputs: int) -> Arities:
+        if isinstance(self.hidden_layer_sizes, str):
+            return ((1,) * max(DEFAULT_WIDTH, n_outputs),)
+        return parsed(self.hidden_layer_sizes)
+
+    def _grid_sizes(self) -> tuple[int, ...]:
+        sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
+        whole = all(is_integer(size) for size in sizes)
+        if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
+            raise ValueError(
+                "grid_size must be a positive integer or an increasing sequence of them, got "
+                f"{self.grid_size!r}."
+            )
+        return tuple(int(size) for size in sizes)
+
+    def _settings(
+        self, n_samples: int, n_inputs: int, n_outputs: int, network: Network | None
+    ) -> Settings:
+        """Return how to train; a network to be kept takes precedence over the parameters."""
+        if network is None:
+            arities = self._arities(n_outputs)
+            shape = (n_inputs, *map(len, arities), n_outputs)
+            grid_sizes, degree, base = self._grid_sizes(), self.degree, self.base_function
+        else:
+            first = network.layers[0]
+            arities, shape, grid_sizes = network.arities, network.shape, (network.grid_size,)
+            degree, base = first.grid.degree, first.base_name
+        solver = self.solver
+        if solver == "auto":
+            n_features = grid_sizes[-1] + degree + (base != "zero")
+            solver = choose_solver(shape, n_features, n_samples, arities)
+        shares = {"uniform": 0.0, "quantile": 1.0}
+        share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
+        return Settings(
+            shape=shape,
+            arities=arities,
+            grid_sizes=grid_sizes,
+            degree=degree,
+            base_function=base,
+            quantile_share=share,
+            solver=solver,
+            alpha=None if self.alpha == "auto" else float(self.alpha),
+            n_restarts=self.n_restarts,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            n_jobs=self.n_jobs,
+            sparsity=float(self.sparsity),
+            max_cache_bytes=int(self.max_cache_bytes),
+            batch_size=200 if isinstance(self.batch_size, str) else int(self.batch_size),
+            learning_rate=float(self.learning_rate_init),
+            dtype=np.dtype(self.dtype).name,
+        )
+
+    def _train_encoded(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        encode: Encoding,
+        loss: Loss,
+        progress: Progress,
+        *,
+        standardise: bool,
+        stratify: bool = False,
+        go_on: bool = False,
+    ) -> None:
+        """Fit the network to samples in memory, or to large ones where they are.
+
+        Parameters
+        ----------
+        X, y, weight : array-like
+            Validated samples.
+        encode : callable
+            Turns targets and weights into those of training.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        standardise : bool
+            Whether to scale the targets.
+        stratify : bool, default=False
+            Whether `y` holds classes, whose shares a validation set keeps, or nearly so where it
+            is large.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
+        """
+        if not is_large(X, self.max_cache_bytes):
+            target, own = encode(y, weight)
+            labels = y if stratify else None
+            self._train(
+                *(X, target, own, loss, progress),
+                standardise=standardise,
+                labels=labels,
+                go_on=go_on,
+            )
+            return
+        random_state = check_random_state(self.random_state)
+        rng = np.random.default_rng(random_state.randint(2**31))
+        lots, held_out = None, None
+        if self.early_stopping:
+            lots = Lots(float(self.validation_fraction), random_state.randint(2**31), aside=False)
+            held_out = LargeData.of(X, y, weight, encode, replace(lots, aside=True))
+        data = LargeData.of(X, y, weight, encode, lots)
+        if 0 in (data.n_samples, data.n_samples if held_out is None else held_out.n_samples):
+            raise ValueError(self._cannot_split(X.shape[0], "a part of them would be empty."))
+        samples = prepared_where_it_is(data, held_out, standardise, self.n_jobs)
+        self._train_on(samples, loss, progress, rng, go_on=go_on)
+
+    def _train(
+        self,
+        X: FloatArray,
+        target: FloatArray,
+        weight: FloatArray,
+        loss: Loss,
+        progress: Progress,
+        *,
+        standardise: bool,
+        labels: NDArray[Any] | None = None,
+        go_on: bool = False,
+        streaming: bool = False,
+    ) -> None:
+        """Fit the network and store what it found.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Validated inputs.
+        target : ndarray of shape (n_samples, n_outputs)
+            Targets, or class memberships.
+        weight : ndarray of shape (n_samples,)
+            Validated weights.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        standardise : bool
+            Whether to scale the targets.
+        labels : ndarray of shape (n_samples,), optional
+            Classes, whose shares a validation set keeps.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
+        streaming : bool, default=False
+            Whether more samples are to come, so that a network is not given up for an additive
+            model because these are few.
+        """
+        random_state = check_random_state(self.random_state)
+        rng = np.random.default_rng(random_state.randint(2**31))
+        rows: NDArray[np.intp] = np.flatnonzero(weight > 0.0)
+        held_out = None
+        if self.early_stopping:
+            stratify = None if labels is None else labels[rows]
+            rows, held_out = self._split(rows, stratify, random_state)
+        samples = prepared(X, target, weight, standardise, rows, held_out)
+        self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
+
+    def _train_on(
+        self,
+        samples: Prepared,
+        loss: Loss,
+        progress: Progress,
+        rng: np.random.Generator,
+        *,
+        go_on: bool = False,
+        streaming: bool = False,
+    ) -> None:
+        """Fit the network to prepared samples, wherever they are, and store what it found.
+
+        Parameters
+        ----------
+        samples : Prepared
+            What to train on.
+        loss : Loss
+            Data fit.
+        progress : Progress
+            Told of phases and iterations.
+        rng : numpy.random.Generator
+            Source of the starting points.
+        go_on : bool, default=False
+            Whether to keep the network that is there and train it further.
+        """
+        data, scaling, order = samples.data, samples.scaling, samples.order
+        settings = self._settings(
+            samples.n_samples, data.n_inputs, data.n_outputs, self.network_ if go_on else None
+        )
+        settings = replace(settings, additive_rival=not streaming)
+        back = np.argsort(order)
+        progress.input_order = back
+        problem = Problem(data, samples.validation, loss, settings, scaling)
+        trainer = Trainer(problem, progress, rng)
+        result = trainer.run(self._warm_start(settings, scaling, order, go_on))
+        self.network_ = result.network.with_inputs(back)
+        self._penalty = result.penalty.with_inputs(back)
+        inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
+        self._sample_rows, self._row_weights = typical_rows(self.network_, inputs[:, back], weight)
+        activity = network_activity(result.network, data, settings.n_jobs)
+        self._activity = [activity[0].with_inputs(back), *activity[1:]]
+        self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
+        self._fitted_alpha = settings.alpha
+        self._total_weight = data.total
+        if hasattr(self, "_stream"):
+            del self._stream
+        self.solver_ = settings.solver
+        self.n_iter_ = result.n_iter
+        self.n_outputs_ = data.n_outputs
+        self.loss_curve_ = result.loss_curve
+        self.loss_ = result.loss
+        self.best_loss_ = min(result.loss_curve, default=0.0)
+        if samples.validation is not None:
+            self.validation_loss_curve_ = result.validation_curve
+        elif hasattr(self, "validation_loss_curve_"):
+            del self.validation_loss_curve_
+        if not result.converged:
+            warnings.warn(
+                f"The {self.solver_} solver did not converge within max_iter={self.max_iter} "
+                "iterations. Increase max_iter, or tol.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _warm_start(
+        self, settings: Settings, scaling: Scaling, order: NDArray[np.intp], go_on: bool
+    ) -> tuple[Network, Penalty | None] | None:
+        """Return the network of the previous fit in the units of this one."""
+        if not (self.warm_start or go_on) or not hasattr(self, "network_"):
+            return None
+        network = self.network_
+        before = written_shape(network.shape, network.arities)
+        wanted = written_shape(settings.shape, settings.arities)
+        same = (
+            before == wanted
+            and network.layers[0].grid.degree == settings.degree
+            and network.layers[0].base_name == settings.base_function
+        )
+        if not same:
+            raise ValueError(
+                f"warm_start=True goes on from a network of shape {before}, but the "
+                f"parameters and the data now ask for {wanted} or for other edge "
+                "functions. Set warm_start=False to start anew, or call refit to keep the network."
+            )
+        # On other data, or with other weights, the old penalty says nothing any more.
+        moved = network.with_inputs(order).rescaled(scaling)
+        same = settings.alpha == self._fitted_alpha and np.array_equal(
+            scaling.input_scale, network.scaling.input_scale[order]
+        )
+        return moved, self._penalty.with_inputs(order) if same else None
+
+    def _split(
+        self,
+        rows: NDArray[np.intp],
+        labels: NDArray[Any] | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Set samples aside for early stopping."""
+        try:
+            training, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=random_state,
+                stratify=labels,
+            )
+        except ValueError as error:
+            raise ValueError(self._cannot_split(len(rows), str(error))) from error
+        return training, held_out
+
+    def _cannot_split(self, n_samples: int, reason: str) -> str:
+        return (
+            f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+            f"split {n_samples} samples: {reason}"
+        )
+
+    def refine(self, grid_size: int) -> Self:
+        """Return a copy of the fitted estimator on finer grids.
+
+        Where `grid_size` is a multiple of the present one, the function stays as it is; otherwise
+        it is kept as well as the new grids allow. With ``warm_start=True``, `fit` goes on from
+        there.
+
+        Parameters
+        ----------
+        grid_size : int
+            New number of intervals, larger than the present one.
+
+        Returns
+        -------
+        estimator : estimator
+            The refined copy; this estimator stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `grid_size` is not an integer larger than the present number of intervals.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.linspace(-1.0, 1.0, 100)[:, None]
+        >>> coarse = KANRegressor((), random_state=0).fit(X, np.sin(3.0 * X[:, 0]))
+        >>> fine = coarse.refine(20)
+        >>> bool(np.allclose(fine.predict(X), coarse.predict(X)))
+        True
+        """
+        check_is_fitted(self)
+        present = self.network_.grid_size
+        if not is_integer(grid_size) or grid_size <= present:
+            raise ValueError(
+                f"grid_size must be an integer larger than the present {present}, "
+                f"got {grid_size!r}."
+            )
+        other = copy.deepcopy(self).set_params(grid_size=grid_size)
+        other.network_ = refined(self.network_, grid_size)
+        unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
+        other._penalty = self._penalty.carried_to(other.network_, unscaled)
+        return other
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")

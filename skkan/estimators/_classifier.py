@@ -1,0 +1,486 @@
+"""KANClassifier."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from skkan._typing import FloatArray
+from skkan.data._blocks import MAX_CACHE_BYTES
+from skkan.data._large_data import parts_of, release
+from skkan.estimators._base import BaseKAN
+from skkan.estimators._fitted_methods import FittedMethodsMixin
+from skkan.estimators._partial_fit import ClassifierStreamMixin
+from skkan.estimators._targets import Labels, class_weights, loss_for, total_class_weights
+from skkan.training._progress import Progress
+
+
+class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, BaseKAN):
+    """Kolmogorov-Arnold network for classification.
+
+    Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
+    every node adds up what its edges bring. The outputs are log-odds, fitted by penalised maximum
+    likelihood: one for two classes, else one per class. Columns of `X` are scaled inside, so that
+    their units do not matter.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : "auto", int or array-like, default="auto"
+        An entry for every hidden layer: a number of sum nodes, or a pair of the number of sum
+        nodes and of product nodes, each of which multiplies two sums. Other products are told by
+        their numbers of factors: ``((1, 2),)`` is one layer of one sum and two products of two,
+        ``((1, (2, 3)),)`` of one sum, a product of two and a product of three, whereas ``(1, 2)``
+        are two layers without products. ``()`` leaves no hidden layer: one function per column
+        and output, the additive model. ``"auto"`` is one hidden layer of five sum nodes, or of as
+        many as there are outputs if these are more.
+    grid_size : int or array-like of int, default=5
+        Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
+        An increasing sequence is a schedule from coarse to fine: training goes on from one grid to
+        the next, starting there from the function found before. It stops short of a grid that does
+        not raise the marginal likelihood (``alpha="auto"``) or lower the loss of the held-out
+        samples (`early_stopping`).
+    degree : int, default=3
+        Degree of the splines, at least 1.
+    base_function : {"zero", "identity", "silu", "tanh", "sin"}, default="zero"
+        Fixed function that every edge adds, with a coefficient of its own, to its spline. It acts
+        on the grid coordinate, in which a grid reaches from -1 to 1. ``"zero"`` adds none.
+    knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
+        Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
+        or, for a number, the mean of both with that weight on the equally full ones. A weight of
+        at most 0.98 is used, so that ties never make an interval vanish, and of at least 0.25 on
+        hidden nodes where `grid_size` goes beyond 10, so that samples reach their ends.
+    solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
+        ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
+        all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
+        but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
+        samples allows it.
+        ``"adam"`` is Adam on mini-batches, whose iterations are passes over all samples: rough, but
+        each of them costs no more than a gradient.
+    batch_size : "auto" or int, default="auto"
+        Number of samples of a mini-batch; ``"auto"`` is 200. Only used with ``solver="adam"``, and
+        by `partial_fit` for networks of more than 2,500 parameters.
+    learning_rate_init : float, default=0.01
+        First step of Adam; it is halved where a pass no longer lowers the objective. Used like
+        `batch_size`.
+    alpha : "auto" or float, default="auto"
+        Weight of the penalty on the roughness of the edge functions. It has no unit: inputs and
+        hidden nodes are scaled.
+
+        A number weighs all edges alike. To the mean loss it adds, for every edge function
+        ``phi``, about ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u``
+        from -1 to 1, and the square of its mean slope, ``alpha / 2`` times on edges to hidden
+        nodes, ``alpha / 2000`` times on edges to outputs.
+
+        ``"auto"`` chooses the weights of bends and slopes from the training data: first one
+        for everything, then two for every layer, then two for every edge, as long as the marginal
+        likelihood (in the Gauss-Newton approximation) grows enough to pay for them. They have
+        lower bounds, lest the log-odds grow without end on classes that can be separated.
+
+        With ``"auto"`` the additive model is fitted, too, and takes the place of the network
+        unless the marginal likelihood speaks clearly for the network; ``network_`` then has the
+        shape that was asked for, but carries an additive function. This comparison is left out
+        with `early_stopping`, on a warm start, and where a hidden layer is narrower than the
+        outputs.
+    sparsity : float, default=0.0
+        Weight of a penalty that makes edges vanish: for every layer the sum of the magnitudes of
+        its edges, the standard deviations of their functions on the training data, and the
+        entropy of the shares that they have in the sum.
+    n_restarts : int, default=2
+        Number of random starts. They race on the coarsest grid for a few iterations, the better
+        half of them for a few more, and so on; only the last one is trained further. With
+        ``alpha="auto"`` and eight or more, one in four is left and compared by the marginal
+        likelihood, and half of them race under a weak penalty, which finds more on data with
+        little noise.
+    max_iter : int, default=1000
+        Largest number of solver iterations on all grids together, not counting those of the race.
+    tol : float, default=1e-5
+        Training has converged when an iteration lowers the objective (``"lbfgs"``; for
+        ``"adam"`` several, down to small steps), or is
+        predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
+        loss of the held-out samples has to fall by this fraction to count as improved.
+    early_stopping : bool, default=False
+        Whether to set samples aside, the same share of every class, end the training when their
+        loss no longer improves, and keep the network with the smallest such loss. The weights of
+        ``alpha="auto"`` are chosen on the other samples all the same.
+    validation_fraction : float, default=0.1
+        Share of the samples to set aside, between 0 and 1. Only used with `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of iterations without improvement after which training on a grid ends. Only used
+        with `early_stopping`.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the network of the previous call, in place of random starts. The
+        data may differ, but not the shape of the network, `degree` or `base_function`. The weights
+        that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
+        `X` still have the same ranges.
+    n_jobs : int, default=None
+        Number of threads that run the starts of the race and, where there is one network left, go
+        through the samples block by block, as predictions for many samples do. It changes no
+        result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
+        cores. BLAS is kept to one thread during a fit.
+    dtype : {"float64", "float32"}, default="float64"
+        Precision of what `fit` does for every sample: edge functions, their derivatives, and the
+        products of those. Single precision takes half the memory for features and less time where
+        there are many samples, and leaves relative errors of about 1e-6, which noise hides but
+        formulas do not. Samples, sums over them, parameters and predictions are in double precision
+        all the same, and so are the steps of `partial_fit` after the first.
+    max_cache_bytes : int, default=2**28
+        Memory, in bytes, for what is only kept to save time. Features of the first layer, one
+        number per sample, column and spline, are kept if they fit in, or else computed anew
+        whenever a block of samples is used, which takes little longer and changes no result. An
+        array or a mapped file `X` is copied, sorted and scaled, if the copy, eight bytes a number,
+        fits in; or else it stays where it is and is read block by block, which changes results by
+        no more than rounding, but for the draw of `early_stopping`. 0 keeps and copies nothing.
+    random_state : int, RandomState instance or None, default=None
+        Source of the random starts and, with `early_stopping`, of the split. An int makes fits
+        repeatable.
+    verbose : int or bool, default=0
+        Whether to print a line per training phase.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the sample weights by class. ``"balanced"`` makes the weights of every class sum
+        to the same value, sample weights included. ``None`` leaves them as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    network_ : Network
+        The fitted network. Called with an array of shape (n_samples, n_features) in the units of
+        `X`, it returns its outputs, shape (n_samples, n_outputs).
+    alpha_ : list of ndarray of shape (n_in, n_out)
+        For every layer, the roughness weights of the edges between its ``n_in`` input and
+        ``n_out`` output nodes.
+    edge_scores_ : list of ndarray of shape (n_in, n_subnodes)
+        For every layer, how much of the outputs its edges stand for, by the standard deviations of
+        the edge functions on the training data.
+    node_scores_ : list of ndarray of shape (n_nodes,)
+        The same for the nodes from the inputs to the outputs; 1 for an output, unless it is
+        constant.
+    feature_importances_ : ndarray of shape (n_features,)
+        Scores of the columns, made to sum to 1; all zero for a constant model.
+    active_features_ : ndarray of bool of shape (n_features,)
+        False for columns without any effect: those that were constant in `fit` or have been
+        pruned.
+    solver_ : {"lbfgs", "lm", "adam"}
+        The solver used.
+    n_iter_ : int
+        Number of solver iterations after the race, on all grids together; those of the additive
+        model alone where it has taken the place of the network.
+    loss_curve_ : list of float
+        Objective, loss plus penalty, after every one of them. It may rise where a grid moves or,
+        with ``alpha="auto"``, where the weights change.
+    loss_ : float
+        Objective of ``network_``.
+    best_loss_ : float
+        Smallest value of ``loss_curve_``. With ``alpha="auto"`` this may be the objective of a
+        network that was given up for a smoother one.
+    validation_loss_curve_ : list of float
+        Loss of the held-out samples, without penalty, after every iteration. Only with
+        `early_stopping`.
+    n_features_in_ : int
+        Number of columns of `X`.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the columns, if `X` has names that are all strings.
+    n_outputs_ : int
+        Number of outputs of the network: 1 for two classes, else the number of classes.
+
+    See Also
+    --------
+    KANRegressor : The same model for numbers.
+    sklearn.neural_network.MLPClassifier : Network with fixed functions on the nodes.
+    sklearn.linear_model.LogisticRegression : Log-odds that are linear in the columns.
+
+    Notes
+    -----
+    The loss is the mean log-loss of the training samples, in nats. Equal samples are merged, so
+    that weights are exactly repetitions, to the bit where the data are copied (see
+    `max_cache_bytes`).
+
+    Beyond the range of the training data the splines go on as straight lines.
+
+    A keyboard interrupt ends the training with a warning and leaves the best network so far.
+
+    References
+    ----------
+    Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skkan import KANClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = KANClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> model.score(X[1::2], y[1::2]) > 0.9
+    True
+    >>> model.predict_proba(X[:1]).shape
+    (1, 3)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseKAN._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: ArrayLike | str = "auto",
+        *,
+        grid_size: int | ArrayLike = 5,
+        degree: int = 3,
+        base_function: str = "zero",
+        knots: str | float = "uniform",
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        alpha: str | float = "auto",
+        sparsity: float = 0.0,
+        n_restarts: int = 2,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        dtype: DTypeLike = "float64",
+        max_cache_bytes: int = MAX_CACHE_BYTES,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+        class_weight: dict[Any, float] | str | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            grid_size=grid_size,
+            degree=degree,
+            base_function=base_function,
+            knots=knots,
+            solver=solver,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            alpha=alpha,
+            sparsity=sparsity,
+            n_restarts=n_restarts,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
+            dtype=dtype,
+            max_cache_bytes=max_cache_bytes,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,)
+            Labels of any kind.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative weights; a weight of 2 is the same as a repeated sample, a weight of 0 the
+            same as none.
+
+        Returns
+        -------
+        self : KANClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If parameters or data cannot be used, or hold fewer than two classes.
+        TypeError
+            If `X` is sparse.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the last run of the solver was ended by `max_iter`.
+        UserWarning
+            If a keyboard interrupt has ended the training.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        *,
+        go_on: bool = False,
+    ) -> Self:
+        with self._all_or_nothing():
+            inputs, labels, weight = self._validated_samples(
+                X, y, sample_weight, check_classification_targets, reset=not go_on
+            )
+            parts = []
+            for part in parts_of(inputs):
+                parts.append(class_weights(labels[part], weight[part]))
+                release(labels, part)
+            classes, sums = total_class_weights(parts)
+            places = self._places(classes, go_on=go_on)
+            counts = np.bincount(places, sums, len(self.classes_)).astype(np.float64)
+            encode = Labels(self.classes_, self._class_weights(counts))
+            loss = loss_for(len(self.classes_))
+            progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
+            self._train_encoded(
+                *(inputs, labels, weight, encode, loss, progress),
+                standardise=False,
+                stratify=True,
+                go_on=go_on,
+            )
+            progress.close(self.network_)
+        return self
+
+    def _places(self, labels: NDArray[Any], *, go_on: bool) -> NDArray[np.intp]:
+        """Return the places of all labels that there are among the classes of the network."""
+        if not go_on:
+            self.classes_ = labels
+        return self._known(labels)
+
+    def _known(self, labels: NDArray[Any], method: str = "refit") -> NDArray[np.intp]:
+        """Return the places of `labels` among the classes of the fitted network."""
+        unknown = labels[~np.isin(labels, self.classes_)]
+        if len(unknown):
+            raise ValueError(
+                f"{method} goes on with the classes {self.classes_.tolist()!r}, but y has "
+                f"{unknown[0].item()!r}. Call fit to start anew."
+            )
+        places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
+        return places
+
+    def _class_weights(self, counts: FloatArray) -> FloatArray:
+        """Return the factor of every class, given the sums of the weights of its samples."""
+        if np.count_nonzero(counts) < 2:
+            raise ValueError(
+                "KANClassifier needs samples of at least two classes, but y has only one "
+                f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
+            )
+        if self.class_weight == "balanced":
+            return counts.sum() / (len(counts) * np.where(counts > 0.0, counts, np.inf))
+        factors: FloatArray = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_
+        )
+        return factors
+
+    def decision_function(self, X: ArrayLike) -> FloatArray:
+        """Return the network's outputs: log-odds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes the log-odds of ``classes_[1]``, else one score per class, whose
+            softmax gives the probabilities.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
+        """
+        out = self._outputs(X)
+        return out[:, 0] if len(self.classes_) == 2 else out
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Return class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
+        """
+        out = self._outputs(X)
+        if len(self.classes_) == 2:
+            return np.concatenate([expit(-out), expit(out)], axis=1)
+        return softmax(out, axis=1)
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Return the logarithms of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
+        """
+        out = self._outputs(X)
+        if len(self.classes_) == 2:
+            return np.concatenate([log_expit(-out), log_expit(out)], axis=1)
+        return log_softmax(out, axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The most probable label.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has other columns than in `fit`, or values that are not finite, or lies so far
+            outside that the prediction overflows.
+        TypeError
+            If `X` is sparse.
+        """
+        scores = self.decision_function(X)
+        found = (scores > 0.0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[found]

@@ -1,0 +1,347 @@
+"""What the estimators can do with formulas."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from skkan._typing import FloatArray
+from skkan.inspection._scores import LayerActivity, propagated
+from skkan.network._network import Network
+from skkan.symbolic.export import _formula
+from skkan.symbolic.export._code import to_code
+from skkan.symbolic.export._program import Program, build_program
+from skkan.symbolic.recognition import _editing
+from skkan.symbolic.recognition._table import SymbolTable
+
+
+class SymbolicMixin:
+    """Symbolic edges and formulas of a fitted estimator.
+
+    Layers, input nodes ``i`` and subnodes ``j`` count from 0.
+    """
+
+    network_: Network
+    _sample_rows: FloatArray
+    _total_weight: float
+    _activity: list[LayerActivity]
+    loss_: float
+    _set_network: Callable[[Network], None]
+
+    @property
+    def symbolic_(self) -> bool:
+        """Whether all active edges are symbolic, so that the network is a closed formula."""
+        check_is_fitted(self)
+        return not any(layer.splined.any() for layer in self.network_.layers)
+
+    def suggest_symbolic(
+        self,
+        layer: int,
+        i: int,
+        j: int,
+        top: int = 5,
+        symbols: Iterable[Any] | None = None,
+        weight_simple: float = 0.0,
+    ) -> SymbolTable:
+        """Rank the functions that an edge resembles.
+
+        Parameters
+        ----------
+        layer, i, j : int
+            Layer, input node and subnode of the edge.
+        top : int, default=5
+            Number of functions returned.
+        symbols : iterable of str, Symbol or sympy.Expr, optional
+            The functions to try, by default the library.
+        weight_simple : float, default=0.0
+            What simplicity counts, from 0 (accuracy alone) to 1 (simplicity alone).
+
+        Returns
+        -------
+        table : SymbolTable
+            Rows of ``symbol, r2, complexity, a, b, c, d``, the best first. Functions count as
+            equally accurate where they differ by less than the spline itself is in doubt, judged
+            by the loss of the fit; of these the simplest comes first. The function is
+            ``c f(a x + b) + d`` of a column ``x`` of `X` in the first layer and of a node in the
+            others. In the last layer it is in the units of `y`, whose mean is added to the sum.
+
+        Raises
+        ------
+        ValueError
+            If the edge does not exist or has been pruned, or a function is unknown.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.linspace(-1.0, 1.0, 200)[:, None]
+        >>> model = KANRegressor((), grid_size=20, random_state=0).fit(X, np.sin(3 * X[:, 0]))
+        >>> model.suggest_symbolic(0, 0, 0, top=1)[0]["symbol"]
+        'sin'
+        """
+        check_is_fitted(self)
+        _editing.check_active_edge(self.network_, layer, i, j)
+        edge, uncertainty = (layer, i, j), float(self._uncertainties()[layer][i, j])
+        return SymbolTable(
+            _editing.rank_edge(
+                self.network_, self._sample_rows, edge, top, symbols, weight_simple, uncertainty
+            )
+        )
+
+    def fix_symbolic(
+        self, layer: int, i: int, j: int, symbol: Any, parameters: Sequence[float] | None = None
+    ) -> Self:
+        """Put a symbolic function in the place of an edge, in this estimator.
+
+        Parameters
+        ----------
+        layer, i, j : int
+            Layer, input node and subnode of the edge.
+        symbol : str, Symbol or sympy.Expr
+            The function ``f``.
+        parameters : sequence of four floats, optional
+            ``a, b, c, d`` of ``c f(a x + b) + d``, in the units of :meth:`suggest_symbolic`. By
+            default they are fitted to the edge.
+
+        Returns
+        -------
+        self : estimator
+            The changed estimator; it stays as it was if there is an error.
+
+        Raises
+        ------
+        ValueError
+            If the edge does not exist or has been pruned, the function is unknown, or it is not
+            defined where the training samples are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.linspace(-1.0, 1.0, 200)[:, None]
+        >>> model = KANRegressor((), grid_size=20, random_state=0).fit(X, np.sin(3 * X[:, 0]))
+        >>> model.fix_symbolic(0, 0, 0, "sin", [3.0, 0.0, 1.0, 0.0]).symbolic_
+        True
+        """
+        check_is_fitted(self)
+        edge = (layer, i, j)
+        self._set_network(
+            _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+        )
+        return self
+
+    def unfix_symbolic(self, layer: int, i: int, j: int) -> Self:
+        """Put a spline in the place of a symbolic edge, in this estimator.
+
+        Parameters
+        ----------
+        layer, i, j : int
+            Layer, input node and subnode of the edge.
+
+        Returns
+        -------
+        self : estimator
+            The changed estimator.
+
+        Raises
+        ------
+        ValueError
+            If the edge does not exist or is not symbolic.
+        """
+        check_is_fitted(self)
+        self._set_network(_editing.unfixed(self.network_, self._sample_rows, (layer, i, j)))
+        return self
+
+    def auto_symbolic(
+        self,
+        r2_threshold: float = 0.99,
+        weight_simple: float = 0.8,
+        symbols: Iterable[Any] | None = None,
+    ) -> Self:
+        """Put symbolic functions in the place of all splines that resemble one.
+
+        Parameters
+        ----------
+        r2_threshold : float, default=0.99
+            Share of the variance of an edge that a function has to explain. However low it is, a
+            function has to explain half of what the best one does, so that none that is next to
+            constant takes the place of an edge that varies.
+        weight_simple : float, default=0.8
+            What simplicity counts in the choice, from 0 to 1.
+        symbols : iterable of str, Symbol or sympy.Expr, optional
+            The functions to try, by default the library.
+
+        Returns
+        -------
+        self : estimator
+            The changed estimator. Edges that no function fits stay splines, and edges that are
+            constant become so exactly.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range or a function unknown.
+        """
+        check_is_fitted(self)
+        for name, value in (("r2_threshold", r2_threshold), ("weight_simple", weight_simple)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
+        network = _editing.all_fixed(
+            self.network_,
+            self._sample_rows,
+            r2_threshold,
+            weight_simple,
+            symbols,
+            self._uncertainties(),
+        )
+        self._set_network(network)
+        return self
+
+    def to_sympy(
+        self,
+        *,
+        digits: int | None = None,
+        rational: bool = False,
+        X: ArrayLike | None = None,
+        logit: bool = False,
+    ) -> Any:
+        """Return the formula of the network.
+
+        Parameters
+        ----------
+        digits : int, optional
+            Significant digits of the constants; by default all of them.
+        rational : bool, default=False
+            Whether to put exact constants where they agree in `digits` digits (6 by default), after
+            scales have been taken out of powers, roots, logarithms and products, and constants
+            been added up, where that leaves fewer of them.
+        X : array-like of shape (n_samples, n_features), optional
+            Samples at which to measure what the rounding changes.
+        logit : bool, default=False
+            For classifiers, whether to return ``decision_function`` and not probabilities.
+
+        Returns
+        -------
+        formula : sympy.Expr, list of sympy.Expr or RoundedFormula
+            A list for several outputs or classes. With `X` a RoundedFormula: ``expression``,
+            ``max_change`` and ``rmse_change``. Features are called by ``feature_names_in_``, made
+            valid identifiers, or else ``x0, x1, ...``.
+
+        Raises
+        ------
+        ValueError
+            If the formula is too large to print.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.linspace(0.0, 1.0, 100)[:, None]
+        >>> model = KANRegressor((), alpha=1e-12).fit(X, 2.0 * X[:, 0] ** 2)
+        >>> formula = model.fix_symbolic(0, 0, 0, "x^2").to_sympy(digits=6)
+        >>> round(formula.subs("x0", 3.0), 4)
+        18.0
+        """
+        names, link = self._formula_names(), self._formula_link(logit)
+        formula = _formula.to_sympy(self.network_, names, link)
+        several = isinstance(formula, list)
+        outputs = [
+            _formula.rounded(own, digits, rational) for own in (formula if several else [formula])
+        ]
+        result = outputs if several else outputs[0]
+        if X is None:
+            return result
+        owner: Any = self
+        inputs = owner._validated(X, reset=False)
+        before = self.to_function(logit=logit)(inputs)
+        return _formula.change_of(result, names, inputs, before)
+
+    def latex(self, *, digits: int | None = 4, rational: bool = False, logit: bool = False) -> Any:
+        """Return the formula in LaTeX.
+
+        Parameters
+        ----------
+        digits : int or None, default=4
+            Significant digits of the constants; None for all of them.
+        rational, logit : bool, default=False
+            As for :meth:`to_sympy`.
+
+        Returns
+        -------
+        latex : str or list of str
+            A list for several outputs or classes.
+        """
+        import sympy  # noqa: PLC0415
+
+        formula = self.to_sympy(digits=digits, rational=rational, logit=logit)
+        if isinstance(formula, list):
+            return [str(sympy.latex(own)) for own in formula]
+        return str(sympy.latex(formula))
+
+    def to_function(self, *, logit: bool = False) -> _formula.FormulaFunction:
+        """Return the formula as a NumPy function of rows of features.
+
+        It has no limit of size, holds no training data, and does not check what it is given.
+
+        Parameters
+        ----------
+        logit : bool, default=False
+            As for :meth:`to_sympy`.
+
+        Returns
+        -------
+        function : callable
+            Takes an array of shape (n_samples, n_features), and returns what ``predict`` of a
+            regressor, or ``predict_proba`` of a classifier, returns.
+        """
+        program = self._formula_program(logit)
+        single = getattr(self, "_single_target", len(program.outputs) == 1)
+        return _formula.FormulaFunction(program, single)
+
+    def to_code(
+        self, language: str = "python", *, name: str = "formula", logit: bool = False
+    ) -> str:
+        """Return the formula as source code, with one variable per node.
+
+        Parameters
+        ----------
+        language : {"python", "c", "julia"}, default="python"
+            The function takes the features one by one. Python code works on NumPy arrays; C code
+            writes several outputs to an array ``out``.
+        name : str, default="formula"
+            Name of the function.
+        logit : bool, default=False
+            As for :meth:`to_sympy`.
+
+        Returns
+        -------
+        code : str
+            A function and what it has to import.
+
+        Raises
+        ------
+        ValueError
+            If `language` is another one, or `name` is not an identifier.
+        """
+        if not name.isidentifier():
+            raise ValueError(f"name must be an identifier, got {name!r}.")
+        return to_code(self._formula_program(logit), language, name)
+
+    def _uncertainties(self) -> list[FloatArray]:
+        scores = propagated(self._activity)[0]
+        return _editing.uncertainties(self.network_, scores, self.loss_, self._total_weight)
+
+    def _formula_names(self) -> list[str]:
+        check_is_fitted(self)
+        n_inputs = self.network_.shape[0]
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(n_inputs)])
+        return _formula.valid_names(names)
+
+    def _formula_link(self, logit: bool) -> str | None:
+        if logit or not hasattr(self, "classes_"):
+            return None
+        return "binary" if len(self.classes_) == 2 else "multinomial"
+
+    def _formula_program(self, logit: bool) -> Program:
+        return build_program(self.network_, self._formula_names(), self._formula_link(logit))

@@ -1,0 +1,160 @@
+"""Validation of samples and predictions, in one piece or block by block."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skkan._typing import FloatArray
+from skkan.data._large_data import is_large, parts_of, release
+from skkan.network._network import Network
+
+
+class ValidationMixin:
+    """What the estimators take and return."""
+
+    max_cache_bytes: int
+    n_jobs: int | None
+    network_: Network
+    n_outputs_: int
+
+    def _validated(self, X: ArrayLike, *y: ArrayLike, **options: Any) -> Any:
+        """Return `X`, and `y` if given, as scikit-learn validates them; say what to do about X."""
+        if issparse(X):
+            raise TypeError(
+                "X is sparse, but KANs need dense data. Use X.toarray(), "
+                "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
+            )
+        try:
+            return validate_data(self, X, *y, dtype=np.float64, **options)
+        except (TypeError, ValueError) as error:
+            try:
+                check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
+            except (TypeError, ValueError) as cause:
+                if "X" in str(error) or "sample" in str(error):
+                    raise
+                raise type(error)(
+                    f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
+                    "first, for example with OneHotEncoder, and split complex numbers into parts."
+                ) from error
+            raise
+
+    def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
+        weight: FloatArray = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        _check_signs(weight, 0)
+        _check_sum(float(weight.max()))
+        return weight
+
+    def _validated_samples(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        check: Callable[[NDArray[Any]], Any] | None = None,
+        *,
+        reset: bool,
+        **options: Any,
+    ) -> tuple[Any, Any, Any]:
+        """Return valid inputs, targets and weights; large ones as they are, to be read by slices.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            What the user gave.
+        check : callable, optional
+            Raises an error for targets that cannot be used.
+        reset : bool
+            Whether to keep number and names of the columns, or to compare them.
+        **options
+            Passed to scikit-learn's validation.
+        """
+        if y is None or not is_large(X, self.max_cache_bytes):
+            inputs, targets = self._validated(X, y, reset=reset, **options)
+            if check is not None:
+                check(targets)
+            return inputs, targets, self._validated_weights(sample_weight, inputs)
+        targets, weights = _readable(y), _readable_weights(sample_weight, X.shape[0])
+        check_consistent_length(X, targets, weights)
+        largest = 0.0
+        for part in parts_of(X):
+            fresh = reset and part.start == 0
+            inputs, own = self._validated(X[part], targets[part], reset=fresh, **options)
+            if check is not None:
+                check(own)
+            weight = check_array(
+                weights[part], dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+            )
+            _check_signs(weight, part.start)
+            largest = max(largest, float(weight.max()))
+            for array in (X, targets, weights):
+                release(array, part)
+        _check_sum(largest)
+        return X, targets, weights
+
+    def _outputs(self, X: ArrayLike) -> FloatArray:
+        """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        if not is_large(X, self.max_cache_bytes):
+            return self._block_outputs(X, 0)
+        stored: Any = X
+        out = np.empty((stored.shape[0], self.n_outputs_))
+        for part in parts_of(stored):
+            out[part] = self._block_outputs(stored[part], part.start)
+            release(stored, part)
+        return out
+
+    def _block_outputs(self, X: ArrayLike, first: int) -> FloatArray:
+        """Return the outputs for samples of which the first has the number `first`."""
+        inputs: FloatArray = self._validated(X, reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = self.network_(inputs, self.n_jobs)
+        finite = np.isfinite(out)
+        if not finite.all():
+            row = int(finite.all(axis=1).argmin())
+            if any(layer.symbols for layer in self.network_.layers):
+                raise ValueError(
+                    f"the prediction for sample {first + row} of X is not finite: it lies outside "
+                    "the domain of a symbolic edge, or makes one overflow. Remove or clip the "
+                    "sample, or make the edge a spline with unfix_symbolic."
+                )
+            raise ValueError(
+                f"X lies so far beyond the training data in sample {first + row} (largest "
+                f"magnitude {np.abs(inputs[row]).max():.3g}) that its prediction overflows. Remove "
+                "or clip the sample."
+            )
+        return out
+
+
+def _readable(values: Any) -> Any:
+    """Return an array, or what can be read by slices like one."""
+    sliced = hasattr(values, "shape") and hasattr(values, "dtype") and not hasattr(values, "iloc")
+    return values if sliced else np.asarray(values)
+
+
+def _readable_weights(sample_weight: Any, n_samples: int) -> Any:
+    """Return weights as an array; it takes no memory if all are the same."""
+    if sample_weight is None or np.isscalar(sample_weight):
+        one = 1.0 if sample_weight is None else sample_weight
+        return np.broadcast_to(np.asarray(one, dtype=np.float64), n_samples)
+    weights = _readable(sample_weight)
+    if len(weights.shape) != 1:
+        raise ValueError(f"sample_weight must have one dimension, got shape {weights.shape}.")
+    return weights
+
+
+def _check_signs(weight: FloatArray, first: int) -> None:
+    """Raise an error for negative weights of samples of which the first has the number `first`."""
+    if weight.min() < 0.0:
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight.min():g} for sample "
+            f"{first + int(weight.argmin())}. Leave samples out, or give them weight 0."
+        )
+
+
+def _check_sum(largest: float) -> None:
+    if largest == 0.0:
+        raise ValueError("sample_weight is zero for all samples; at least one must be positive.")

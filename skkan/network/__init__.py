@@ -1,0 +1,1 @@
+"""Networks without data: splines, edges, nodes, layers, and their values and derivatives."""

@@ -1,0 +1,157 @@
+"""Symbolic edges: a known function with an affine map on both of its sides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Protocol
+
+import numpy as np
+
+from skkan._typing import FloatArray
+
+N_PARAMETERS = 4
+# Arguments that are nearer to a closed end of a domain than this share of what they are computed
+# from are on it but for rounding.
+ROUNDING = 16.0 * np.finfo(np.float64).eps
+
+
+class EdgeFunction(Protocol):
+    """What a symbolic edge asks of its function; base functions and symbols have it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        ...
+
+    @property
+    def value(self) -> Callable[[FloatArray], FloatArray]:
+        """Function itself, elementwise."""
+        ...
+
+    @property
+    def slope(self) -> Callable[[FloatArray], FloatArray]:
+        """Derivative of it, elementwise."""
+        ...
+
+    @property
+    def closed(self) -> tuple[float, float]:
+        """Ends that belong to the domain, infinite where there is none."""
+        ...
+
+
+def inner_argument(
+    x: FloatArray,
+    a: FloatArray | float,
+    b: FloatArray | float,
+    reach: FloatArray | float,
+    closed: tuple[float, float],
+    inward: float = 0.0,
+) -> FloatArray:
+    """Return ``a x + b``, with what is at a closed end but for rounding put onto it.
+
+    Parameters
+    ----------
+    x : ndarray
+        Values of nodes.
+    a, b : float or ndarray of a shape that fits
+        Slope and constant.
+    reach : float or ndarray of a shape that fits
+        Size of what the values have been computed from, if that is more than their own.
+    closed : tuple of float
+        Closed ends of the function's domain, infinite if there are none.
+    inward : float, default=0.0
+        How far inside to put them, in units of what counts as rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.network._symbolic_edge import inner_argument
+    >>> inner_argument(np.array([-1e-3, -1e-17, 1e-17, 1.0]), 1.0, 0.0, 1.0, (0.0, np.inf))
+    array([-0.001,  0.   ,  0.   ,  1.   ])
+    """
+    u = a * x + b
+    ends = [(end, sign) for end, sign in zip(closed, (1.0, -1.0), strict=True) if isfinite(end)]
+    if ends:
+        size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
+        # Values in single precision are as much less certain.
+        near = ROUNDING * (size * (np.finfo(x.dtype).eps / np.finfo(np.float64).eps))
+        for end, sign in ends:
+            u = np.where(np.abs(u - end) <= near, end + sign * inward * near, u)
+    return u
+
+
+@dataclass(frozen=True, eq=False)
+class SymbolicEdge:
+    """The edge function ``c f(a x + b) + d`` of the value ``x`` of a node.
+
+    Unlike a base function it acts on the node itself and not on its grid coordinate, so that its
+    parameters mean the same on every grid.
+
+    Parameters
+    ----------
+    function : EdgeFunction
+        The function ``f``, which may overflow or have a limited domain: beyond it the edge is
+        infinite or NaN, and the solvers refuse such points.
+    parameters : ndarray of shape (4,)
+        ``a, b, c, d``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.network._base_functions import BASE_FUNCTIONS
+    >>> from skkan.network._symbolic_edge import SymbolicEdge
+    >>> edge = SymbolicEdge(BASE_FUNCTIONS["sin"], np.array([np.pi, 0.0, 2.0, 1.0]))
+    >>> edge.value(np.array([0.5]))
+    array([3.])
+    """
+
+    function: EdgeFunction
+    parameters: FloatArray
+
+    def value(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
+        """Return the edge function at `x`; `reach` is the size of what `x` has been computed from.
+
+        An argument that is at a closed end of the function's domain but for rounding is on it.
+        """
+        c, d = self.parameters[2:]
+        with np.errstate(all="ignore"):
+            return c * self.function.value(self._argument(x, reach)) + d
+
+    def slope(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
+        """Return its derivative with respect to `x`, next to a closed end where it is at one."""
+        a, _, c, _ = self.parameters
+        with np.errstate(all="ignore"):
+            return a * c * self.function.slope(self._argument(x, reach, 1.0))
+
+    def parameter_slopes(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
+        """Return its derivatives with respect to ``a, b, c, d``, on a last axis of length 4."""
+        c = self.parameters[2]
+        with np.errstate(all="ignore"):
+            inner = self._argument(x, reach)
+            by_b = c * self.function.slope(self._argument(x, reach, 1.0))
+            return np.stack(
+                [by_b * x, by_b, self.function.value(inner), np.ones_like(inner)], axis=-1
+            )
+
+    def _argument(self, x: FloatArray, reach: float, inward: float = 0.0) -> FloatArray:
+        a, b = self.parameters[:2]
+        return inner_argument(x, a, b, reach, self.function.closed, inward)
+
+    def with_parameters(self, parameters: FloatArray) -> "SymbolicEdge":
+        """Return an edge of the same function."""
+        return SymbolicEdge(self.function, parameters)
+
+    def of_moved_input(self, shift: float, unit: float) -> "SymbolicEdge":
+        """Return the same edge as a function of ``z``, where ``x = shift + unit * z``."""
+        a, b, c, d = self.parameters
+        return self.with_parameters(np.array([a * unit, b + a * shift, c, d]))
+
+    def scaled(self, factor: float) -> "SymbolicEdge":
+        """Return `factor` times the edge."""
+        a, b, c, d = self.parameters
+        return self.with_parameters(np.array([a, b, factor * c, factor * d]))
+
+    def raised(self, amount: float) -> "SymbolicEdge":
+        """Return the edge plus a constant."""
+        a, b, c, d = self.parameters
+        return self.with_parameters(np.array([a, b, c, d + amount]))

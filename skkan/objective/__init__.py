@@ -1,0 +1,1 @@
+"""What training minimises: losses, penalties, and their sum over the samples."""

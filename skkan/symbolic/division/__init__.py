@@ -1,0 +1,1 @@
+"""From data to formulas, by division of the problem into smaller ones."""

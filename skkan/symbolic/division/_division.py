@@ -1,0 +1,445 @@
+"""Formulas by division of a problem into smaller ones.
+
+A function of several variables is reduced to functions of fewer: where two variables act through
+one combination of them, where it is a sum or a product, and where it is affine in a function of
+one variable, as it is or under a transform of the target. What is left is looked up among known
+functions of one variable; then all constants of the whole are fitted at once.
+
+References
+----------
+S.-M. Udrescu and M. Tegmark, "AI Feynman: a physics-inspired method for symbolic regression",
+Science Advances 6, 2020.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.data._samples import spread_rows
+from skkan.symbolic.division._factors import Factor, find_factors
+from skkan.symbolic.division._parametric import ParametricFormula
+from skkan.symbolic.division._separability import CONVINCING, Split, Splitter
+from skkan.symbolic.division._subproblem import SLACK, Found, Problem, is_white
+from skkan.symbolic.division._tensor import TensorBasis, fit_linear
+from skkan.symbolic.division._transforms import (
+    IDENTITY,
+    TRANSFORMS,
+    Combination,
+    Transform,
+    combinations,
+    majority,
+    transformed,
+)
+from skkan.symbolic.division._univariate import find_composite, find_plain
+from skkan.symbolic.export._equations import tree_size
+from skkan.symbolic.library._symbol import Symbol
+
+# Largest numbers of variables for a search, for combinations of two of them, for splits, and for
+# splits under transforms.
+MAX_COLUMNS, MAX_REDUCED, MAX_SPLIT, MAX_TRANSFORMED = 20, 6, 4, 3
+N_KEPT, N_SLOPES = 3, 2
+# Values of a factor that are too near to zero to divide by, as a share of the largest.
+NEAR_ZERO = 1e-3
+# Rows for fits of constants.
+N_ROWS = 1000
+# Errors of forms that are worth a try, as shares of the spread of the target, and how many forms.
+PLAUSIBLE, N_FORMS = 0.05, 3
+COARSE = 0.6
+# Weights that are none, as a share of the largest.
+NO_WEIGHT = 1e-12
+# Functions for surfaces of one variable and of several, and for terms of sums.
+N_CURVE, N_SURFACE, N_SUMMAND = 40, 400, 20
+
+
+Inputs = tuple[Any, ...]
+Formulas = Callable[[], Iterator[ParametricFormula]]
+
+
+class Form(NamedTuple):
+    """A way to formulas of a problem: a fit by splines, its rank, and what finds formulas."""
+
+    error: float
+    left: FloatArray
+    rank: float
+    find: Formulas
+
+
+@dataclass
+class Divider:
+    """Search for formulas by division.
+
+    Parameters
+    ----------
+    symbols : sequence of Symbol
+        The functions of one variable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sympy
+    >>> from skkan.symbolic.division._division import Divider, Problem
+    >>> from skkan.symbolic.library._library import search_symbols
+    >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(500, 2))
+    >>> y = X[:, 0] / (X[:, 1] + 3.0)
+    >>> inputs = sympy.symbols("a b")
+    >>> problem = Problem(inputs, X, y, np.full(500, 1 / 500), 1e-9 * y.std())
+    >>> Divider(search_symbols()).solve(problem)[0].error < 1e-12
+    True
+    """
+
+    symbols: Sequence[Symbol]
+
+    def solve(self, problem: Problem) -> list[Found]:
+        """Return formulas for a problem, the best first.
+
+        Parameters
+        ----------
+        problem : Problem
+            The problem.
+        """
+        used = problem.weight > NO_WEIGHT * problem.weight.max(initial=0.0)
+        if not used.any():
+            return [self._constant(problem)]
+        problem = Problem(
+            problem.inputs, problem.X[used], problem.y[used], problem.weight[used], problem.floor
+        )
+        constant = np.flatnonzero(np.ptp(problem.X, axis=0) == 0.0).tolist()
+        if problem.spread <= SLACK * problem.floor or len(constant) == len(problem.inputs):
+            return [self._constant(problem)]
+        if constant:
+            inputs, X = problem.without(constant)
+            return [self._fitted(own, problem) for own in self._reduced(problem, inputs, X)]
+        if len(problem.inputs) == 1:
+            return self._of_one_variable(problem)
+        found: list[Found] = []
+        doubtful: list[Form] = []
+        for stage in (self._plain_forms, self._transformed_forms, self._mixed_forms):
+            for form in _promising(stage(problem), problem):
+                if not _convincing(form, problem):
+                    doubtful.append(form)
+                elif self._tried(form, problem, found):
+                    return self._sorted(found, problem)
+        for form in sorted(doubtful, key=lambda own: own.rank)[:N_FORMS]:
+            if self._tried(form, problem, found):
+                break
+        return self._sorted(found, problem)
+
+    def _tried(self, form: Form, problem: Problem, found: list[Found]) -> bool:
+        """Add the formulas of a form until one solves the problem, and tell whether one does."""
+        for formula in form.find():
+            own = self._fitted(formula, problem)
+            found.append(own)
+            if self._solved(own, problem):
+                return True
+        return False
+
+    def _sorted(self, found: list[Found], problem: Problem) -> list[Found]:
+        rounding = max(problem.floor, 1e-300)
+        count = len(problem.y)
+
+        def cost(own: Found) -> float:
+            if not math.isfinite(own.error):
+                return math.inf
+            return count * 2.0 * math.log(max(own.error, rounding)) + own.size * math.log(count)
+
+        return sorted(found, key=cost)[:N_KEPT]
+
+    def _fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
+        few = spread_rows(len(problem.y), N_ROWS)
+        thin = problem.weight[few] * (problem.weight.sum() / problem.weight[few].sum())
+        formula, _ = formula.fitted(problem.X[few], problem.y[few], thin)
+        error = formula.error(problem.X, problem.y, problem.weight)
+        return Found(formula, error, tree_size(formula.expression))
+
+    def _solved(self, found: Found, problem: Problem) -> bool:
+        """Tell whether what a formula leaves is rounding, a known error, or noise."""
+        if found.error <= max(SLACK * problem.floor, 1e-300):
+            return True
+        if found.error > PLAUSIBLE * 10.0 * problem.spread:
+            return False
+        left = problem.y - found.formula.evaluate(problem.X)[0]
+        return is_white(problem.X, left * np.sqrt(problem.weight))
+
+    def _constant(self, problem: Problem) -> Found:
+        import sympy  # noqa: PLC0415
+
+        mean = float(problem.weight @ problem.y) / max(float(problem.weight.sum()), 1e-300)
+        value = sympy.Dummy("k", real=True)
+        formula = ParametricFormula(value, problem.inputs, (value,), (mean,))
+        return Found(formula, problem.spread, 1)
+
+    def _of_one_variable(self, problem: Problem) -> list[Found]:
+        found: list[Found] = []
+        for find in (find_plain, find_composite):
+            for piece in find(
+                problem.X[:, 0], problem.y, problem.weight, self.symbols, problem.floor
+            ):
+                expression, constants, values = piece.expression(problem.inputs[0], "none")
+                formula = ParametricFormula(
+                    expression, problem.inputs, tuple(constants), tuple(values)
+                )
+                found.append(self._fitted(formula, problem))
+            if any(self._solved(own, problem) for own in found):
+                break
+        return self._sorted(found, problem)
+
+    def _plain_forms(self, problem: Problem) -> list[Form]:
+        n_inputs = len(problem.inputs)
+        forms = self._reductions(problem) if n_inputs <= MAX_REDUCED else []
+        if n_inputs <= MAX_SPLIT:
+            return forms + self._splits(problem, IDENTITY)
+        return [*forms, self._sum(problem, IDENTITY)]
+
+    def _transformed_forms(self, problem: Problem) -> list[Form]:
+        names = {symbol.name for symbol in self.symbols}
+        forms: list[Form] = []
+        for transform in TRANSFORMS:
+            if transform.symbol in names and transform.allows(problem.y):
+                if len(problem.inputs) > MAX_TRANSFORMED:
+                    forms.append(self._sum(problem, transform))
+                else:
+                    forms += self._splits(problem, transform)
+        return forms
+
+    def _reductions(self, problem: Problem) -> list[Form]:
+        """Return forms with fewer variables: without one, or with one in place of two."""
+        forms: list[Form] = []
+        for k in range(len(problem.inputs)):
+            inputs, X = problem.without([k])
+            error, left = _surface(X, problem)
+            forms.append(Form(error, left, 0.5 * error, partial(self._reduced, problem, inputs, X)))
+        for own in combinations(problem.X):
+            inputs, X = problem.without([own.first, own.second])
+            X = np.column_stack([X, own.value])
+            error, left = _surface(X, problem)
+            form = partial(self._substituted, problem, inputs, X, _written(own, problem))
+            forms.append(Form(error, left, 0.5 * error, form))
+        return forms
+
+    def _reduced(
+        self, problem: Problem, inputs: Inputs, X: FloatArray
+    ) -> Iterator[ParametricFormula]:
+        smaller = Problem(inputs, X, problem.y, problem.weight, problem.floor)
+        for own in self.solve(smaller):
+            yield _over(problem, own.formula, own.formula.expression)
+
+    def _substituted(
+        self,
+        problem: Problem,
+        inputs: Inputs,
+        X: FloatArray,
+        combination: Any,
+    ) -> Iterator[ParametricFormula]:
+        import sympy  # noqa: PLC0415
+
+        z = sympy.Dummy("z", real=True)
+        form = partial(self._reduced, problem, (*inputs, z), X)
+        return _replaced(form, problem, {z: combination})
+
+    def _mixed_forms(self, problem: Problem) -> list[Form]:
+        """Return splits with a combination of two variables in place of one of them."""
+        import sympy  # noqa: PLC0415
+
+        forms: list[Form] = []
+        if len(problem.inputs) > MAX_TRANSFORMED:
+            return forms
+        for own in combinations(problem.X):
+            for column in (own.first, own.second):
+                X = problem.X.copy()
+                X[:, column] = own.value
+                z = sympy.Dummy("z", real=True)
+                inputs = tuple(z if k == column else v for k, v in enumerate(problem.inputs))
+                other = Problem(inputs, X, problem.y, problem.weight, problem.floor)
+                for form in self._splits(other, IDENTITY):
+                    written = {z: _written(own, problem)}
+                    find = partial(_replaced, form.find, problem, written)
+                    forms.append(form._replace(find=find))
+        return forms
+
+    def _sum(self, problem: Problem, transform: Transform) -> Form:
+        """Return the form that is a sum of functions of one variable each."""
+        y, weight = transformed(transform, problem.y, problem.weight)
+        inner = Problem(problem.inputs, problem.X, y, weight, problem.floor)
+        n_functions = min(N_SUMMAND, max(len(y) // (7 * len(problem.inputs)), 5))
+        bases = [TensorBasis(x[:, None], n_functions).design for x in problem.X.T]
+        fit = fit_linear(np.hstack(bases), y, weight)
+        shares = np.split(fit.coefficients, len(bases))
+        values = [basis @ share for basis, share in zip(bases, shares, strict=True)]
+        form = partial(self._of_summands, inner, values, fit.error)
+        left = (y - fit.values) * np.sqrt(weight)
+        return Form(fit.error, left, fit.error, partial(_inverted, form, problem, transform))
+
+    def _of_summands(
+        self, problem: Problem, summands: Sequence[FloatArray], error: float
+    ) -> Iterator[ParametricFormula]:
+        """Yield the sum of known functions, given what it is made of."""
+        import sympy  # noqa: PLC0415
+
+        expression = sympy.Dummy("k", real=True)
+        constants, values = [expression], [0.0]
+        for variable, x, own in zip(problem.inputs, problem.X.T, summands, strict=True):
+            spread = float(problem.weight @ (own - own.mean()) ** 2)
+            if math.sqrt(spread) <= error:
+                continue
+            piece = find_plain(x, own, problem.weight, self.symbols, error)[0]
+            part, new, started = piece.expression(variable, "both")
+            slope = sympy.Dummy("k", real=True)
+            expression += slope * part
+            constants += [slope, *new]
+            values += [piece.parameters.c, *started]
+        formula = ParametricFormula(expression, problem.inputs, tuple(constants), tuple(values))
+        left = problem.y - formula.evaluate(problem.X)[0]
+        # In place of the constants that the pieces are without.
+        values[0] = float(problem.weight @ left) / float(problem.weight.sum())
+        yield formula.with_values(values)
+
+    def _splits(self, problem: Problem, transform: Transform) -> list[Form]:
+        """Return forms that fall apart, the target under a transform."""
+        y, weight = transformed(transform, problem.y, problem.weight)
+        inner = Problem(problem.inputs, problem.X, y, weight, problem.floor)
+        splitter = Splitter(problem.X)
+        forms: list[Form] = []
+        for own in splitter.splits(y, weight):
+            if math.isfinite(own.error):
+                # The simpler forms first where they are about as good; without noise, errors
+                # differ by more than that for other reasons.
+                exact = own.error < CONVINCING * problem.spread
+                price = 1.0 if own.kind != "affine" else 50.0 if exact else 1.1
+                form = partial(self._of_split, inner, splitter, own)
+                find = partial(_inverted, form, problem, transform)
+                left = own.left * np.sqrt(weight)
+                forms.append(Form(own.error, left, price * own.error, find))
+        return forms
+
+    def _of_split(
+        self, problem: Problem, splitter: Splitter, split: Split
+    ) -> Iterator[ParametricFormula]:
+        """Yield formulas of a problem that falls apart."""
+        complete = {
+            "sum": self._with_term,
+            "product": self._with_factor,
+            "affine": self._with_affine,
+        }[split.kind]
+        inputs, others = problem.without([split.column])
+        for factor in find_factors(problem, splitter, split, self.symbols):
+            for own in complete(problem, inputs, others, factor):
+                yield ParametricFormula(
+                    own.expression,
+                    problem.inputs,
+                    (*factor.formula.constants, *own.constants),
+                    (*factor.formula.values, *own.values),
+                )
+
+    def _with_term(
+        self, problem: Problem, inputs: Inputs, others: FloatArray, factor: Factor
+    ) -> Iterator[ParametricFormula]:
+        """Yield ``g + k v``, without the constants of ``v``."""
+        import sympy  # noqa: PLC0415
+
+        slope = sympy.Dummy("k", real=True)
+        size = float(factor.rest[0])
+        left = problem.y - size * factor.values
+        for own in self.solve(Problem(inputs, others, left, problem.weight, factor.floor)):
+            g = own.formula
+            yield ParametricFormula(
+                g.expression + slope * factor.formula.expression,
+                inputs,
+                (*g.constants, slope),
+                (*g.values, size),
+            )
+
+    def _with_factor(
+        self, problem: Problem, inputs: Inputs, others: FloatArray, factor: Factor
+    ) -> Iterator[ParametricFormula]:
+        """Yield ``u v``, without the constants of ``v``."""
+        v = factor.values
+        safe = np.abs(v) > NEAR_ZERO * np.abs(v).max()
+        ratio = np.where(safe, problem.y / np.where(safe, v, 1.0), 0.0)
+        weight = np.where(safe, problem.weight * v**2, 0.0)
+        for own in self.solve(Problem(inputs, others, ratio, weight, factor.floor)):
+            u = own.formula
+            product = u.expression * factor.formula.expression
+            yield ParametricFormula(product, inputs, u.constants, u.values)
+
+    def _with_affine(
+        self, problem: Problem, inputs: Inputs, others: FloatArray, factor: Factor
+    ) -> Iterator[ParametricFormula]:
+        """Yield ``g + u v``, without the constants of ``v``."""
+        v = factor.values
+        weight = problem.weight * float(np.mean((v - v.mean()) ** 2))
+        slopes = Problem(inputs, others, factor.rest, weight, factor.floor_of_rest)
+        for slope in self.solve(slopes)[:N_SLOPES]:
+            u = slope.formula
+            left = problem.y - u.evaluate(others)[0] * v
+            if not np.isfinite(left).all():
+                continue
+            rest = Problem(inputs, others, left, problem.weight, factor.floor)
+            for own in self.solve(rest)[:N_SLOPES]:
+                g = own.formula
+                yield ParametricFormula(
+                    g.expression + u.expression * factor.formula.expression,
+                    inputs,
+                    (*g.constants, *u.constants),
+                    (*g.values, *u.values),
+                )
+
+
+def _inverted(
+    form: Formulas, problem: Problem, transform: Transform
+) -> Iterator[ParametricFormula]:
+    """Yield formulas of a problem, given those of its transformed target."""
+    sign = majority(problem.y)
+    for own in form():
+        yield _over(problem, own, transform.inverse(own.expression, sign))
+
+
+def _replaced(
+    form: Formulas, problem: Problem, written: dict[Any, Any]
+) -> Iterator[ParametricFormula]:
+    """Yield formulas of a problem, given those with other variables."""
+    for own in form():
+        yield _over(problem, own, own.expression.xreplace(written))
+
+
+def _written(combination: Combination, problem: Problem) -> Any:
+    first, second = combination.first, combination.second
+    return combination.expression(problem.inputs[first], problem.inputs[second])
+
+
+def _promising(forms: list[Form], problem: Problem) -> list[Form]:
+    """Return the forms worth a try, the best first."""
+    if not forms:
+        return []
+    least = min(form.error for form in forms)
+    limit = max(PLAUSIBLE * problem.spread, 3.0 * problem.floor)
+    if len(problem.inputs) > MAX_TRANSFORMED:
+        # Splines of so many variables are coarse; they tell good forms from bad ones all the same.
+        limit = max(limit, min(1.1 * least, COARSE * problem.spread))
+    limit = min(limit, max(1e3 * least, 10.0 * problem.floor))
+    good = [form for form in forms if form.error <= limit]
+    return sorted(good, key=lambda own: own.rank)[:N_FORMS]
+
+
+def _convincing(form: Form, problem: Problem) -> bool:
+    """Tell whether a form is worth a try before others are known."""
+    if form.error <= max(CONVINCING * problem.spread, problem.floor):
+        return True
+    return len(problem.inputs) > MAX_TRANSFORMED or is_white(problem.X, form.left)
+
+
+def _over(problem: Problem, formula: ParametricFormula, expression: Any) -> ParametricFormula:
+    """Return an expression with the constants of a formula, over the inputs of a problem."""
+    return ParametricFormula(expression, problem.inputs, formula.constants, formula.values)
+
+
+def _surface(X: FloatArray, problem: Problem) -> tuple[float, FloatArray]:
+    """Return the error of splines of `X`, and what they leave."""
+    n_functions = N_CURVE if X.shape[1] == 1 else N_SURFACE
+    n_functions = min(n_functions, max(len(X) // 7, 5))
+    fit = fit_linear(TensorBasis(X, n_functions).design, problem.y, problem.weight)
+    return fit.error, (problem.y - fit.values) * np.sqrt(problem.weight)

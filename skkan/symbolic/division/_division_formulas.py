@@ -1,0 +1,132 @@
+"""Formulas found by division, with nice constants."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.data._samples import spread_rows
+from skkan.symbolic.division._division import MAX_COLUMNS, Divider
+from skkan.symbolic.division._parametric import ParametricFormula
+from skkan.symbolic.division._subproblem import Problem, is_white
+from skkan.symbolic.library._symbol import Symbol
+
+# Splines of fewer samples tell next to nothing; of more than many, nothing more.
+MIN_ROWS, MAX_ROWS = 50, 4000
+# Errors below this, as shares of the spread, count as none in the search and in the constants.
+EXACT, ROUNDING = 1e-11, 1e-9
+SMALLEST = 1e-60
+
+
+def divided_formulas(
+    X: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    symbols: Sequence[Symbol],
+    names: Sequence[str],
+) -> list[Any]:
+    """Return formulas for samples, the most promising first.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Inputs.
+    y : ndarray of shape (n_samples,)
+        Targets.
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+    symbols : sequence of Symbol
+        The functions to make formulas of.
+    names : sequence of str
+        Names of the inputs.
+
+    Returns
+    -------
+    formulas : list of sympy.Expr
+        The formulas; none for few samples or many inputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.symbolic.division._division_formulas import divided_formulas
+    >>> from skkan.symbolic.library._library import search_symbols
+    >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(300, 2))
+    >>> y = X[:, 0] * np.sin(X[:, 1]) + 1.0
+    >>> divided_formulas(X, y, np.ones(300), search_symbols(), ["a", "b"])[0]
+    a*sin(b) + 1
+    """
+    import sympy  # noqa: PLC0415
+
+    varying = np.flatnonzero(np.ptp(X, axis=0) > 0.0).tolist()
+    if len(y) < MIN_ROWS or not 1 <= len(varying) <= MAX_COLUMNS:
+        return []
+    few = spread_rows(len(y), MAX_ROWS)
+    share = weight[few] / weight[few].sum()
+    inputs = tuple(sympy.Symbol(names[k]) for k in varying)
+    X, y = X[few][:, varying], y[few]
+    spread = _spread(y, share)
+    if spread == 0.0:
+        return []
+    # Squares of other targets would overflow.
+    unit = 1.0 if SMALLEST < spread < 1.0 / SMALLEST else spread
+    y, spread = y / unit, spread / unit
+    count = max(float(weight.sum()), 2.0)
+    formulas = []
+    for own in Divider(symbols).solve(Problem(inputs, X, y, share, EXACT * spread)):
+        nice = _nice(own.formula, X, y, share, math.log(count) / count, ROUNDING * spread)
+        formulas.append(nice if unit == 1.0 else sympy.Float(unit, 17) * nice)
+    return formulas
+
+
+def _spread(y: FloatArray, share: FloatArray, centre: float | None = None) -> float:
+    """Return the root mean square about the mean or another value, without overflow."""
+    left = y - (float(share @ y) if centre is None else centre)
+    size = float(np.abs(left).max())
+    return size * math.sqrt(float(share @ (left / size) ** 2)) if size else 0.0
+
+
+def _nice(
+    formula: ParametricFormula,
+    X: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    worth: float,
+    rounding: float,
+) -> Any:
+    """Return an expression with nice constants, those too that were made of several."""
+    import sympy  # noqa: PLC0415
+
+    for _ in range(2):
+        expression = formula.snapped(X, y, weight, worth, rounding)[0].written()
+        floats = sorted(expression.atoms(sympy.Float), key=float)
+        constants = [sympy.Dummy("k", real=True) for _ in floats]
+        formula = ParametricFormula(
+            expression.xreplace(dict(zip(floats, constants, strict=True))),
+            formula.inputs,
+            tuple(constants),
+            tuple(float(own) for own in floats),
+        )
+    return expression
+
+
+def is_explained(X: FloatArray, y: FloatArray, predicted: FloatArray, weight: FloatArray) -> bool:
+    """Tell whether what predictions leave is rounding or noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.symbolic.division._division_formulas import is_explained
+    >>> x = np.linspace(0.0, 1.0, 100)
+    >>> is_explained(x[:, None], np.exp(x), 1.0 + x + 0.5 * x**2, np.ones(100))
+    False
+    """
+    few = spread_rows(len(y), MAX_ROWS)
+    share = weight[few] / weight[few].sum()
+    y, left = y[few], (y - predicted)[few]
+    if not np.isfinite(left).all():
+        return False
+    if _spread(left, share, 0.0) <= ROUNDING * _spread(y, share):
+        return True
+    return len(few) >= MIN_ROWS and is_white(X[few], left)

@@ -1,0 +1,1 @@
+"""Formulas of networks: SymPy expressions, their constants and size, code."""

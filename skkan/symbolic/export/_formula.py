@@ -1,0 +1,244 @@
+"""Formulas of networks: SymPy expressions, rounded ones, and NumPy functions."""
+
+import keyword
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.network._network import Network
+from skkan.symbolic.export._code import python_printer
+from skkan.symbolic.export._collection import collected
+from skkan.symbolic.export._program import Constants, Program, build_program, replaced
+from skkan.symbolic.export._rounding import snap
+
+# About as many characters as fill a hundred pages; SymPy takes seconds to print them.
+MAX_OPERATIONS = 20_000
+DEFAULT_DIGITS = 6
+
+# Names that are something else in Python, C or Julia, or that the formulas themselves call.
+_WORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while main out formula end function let local begin module mutable quote
+    using baremodule catch macro true false numpy scipy math sin cos tan exp log sqrt abs fabs sign
+    tanh sinh cosh asin acos atan atanh pow floor ceil erf gamma j0 j1 jn y0 y1 yn pi select less
+    besselj E I
+"""
+RESERVED = {
+    *keyword.kwlist,
+    *_WORDS.split(),
+}
+
+
+class RoundedFormula(NamedTuple):
+    """A formula with rounded constants, and what the rounding has changed.
+
+    Attributes
+    ----------
+    expression : sympy.Expr or list of sympy.Expr
+        The formula.
+    max_change : float
+        Largest change of an output over the samples.
+    rmse_change : float
+        Root of the mean squared change.
+    """
+
+    expression: Any
+    max_change: float
+    rmse_change: float
+
+
+def valid_names(names: Iterable[str]) -> list[str]:
+    """Turn names into identifiers of Python, C and Julia, no two of them equal.
+
+    Examples
+    --------
+    >>> from skkan.symbolic.export._formula import valid_names
+    >>> valid_names(["petal length (cm)", "2nd", "lambda", "a", "a"])
+    ['petal_length_cm', '_2nd', 'lambda_', 'a', 'a_1']
+    """
+    found: list[str] = []
+    for name in names:
+        own = re.sub(r"\W+", "_", str(name)).strip("_") or "x"
+        own = f"_{own}" if own[0].isdigit() else own
+        own = f"{own}_" if own in RESERVED else own
+        unique, count = own, 0
+        while unique in found:
+            count += 1
+            unique = f"{own}_{count}"
+        found.append(unique)
+    return found
+
+
+def to_sympy(
+    network: Network,
+    feature_names: Sequence[str],
+    link: str | None = None,
+    constants: Constants | None = None,
+) -> Any:
+    """Return the exact formula of a network.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+    feature_names : sequence of str
+        Names of the inputs.
+    link : {None, "binary", "multinomial"}, default=None
+        Turns the outputs into class probabilities.
+    constants : mapping, optional
+        Exact values of parameters, see :func:`build_program`.
+
+    Returns
+    -------
+    formula : sympy.Expr or list of sympy.Expr
+        A list if there are several outputs.
+
+    Raises
+    ------
+    ValueError
+        If the formula is too large to print.
+    """
+    names = valid_names(feature_names)
+    size = build_program(network, names, link, constants=constants).size()
+    if size > MAX_OPERATIONS:
+        raise ValueError(
+            f"the formula has about {size:,} operations, more than the {MAX_OPERATIONS:,} that "
+            "can be printed: splines inside splines repeat their arguments. Make edges symbolic, "
+            "use fewer grid intervals, or use to_function() or to_code(), which keep one variable "
+            "per node."
+        )
+    outputs = build_program(network, names, link, inline=True, constants=constants).outputs
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def rounded(expression: Any, digits: int | None = None, rational: bool = False) -> Any:
+    """Round the floating-point constants of an expression.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        A formula.
+    digits : int, optional
+        Significant digits.
+    rational : bool, default=False
+        Whether to put exact constants: a nice one (a fraction, a multiple of pi, a root) or else
+        the simplest fraction that agrees in `digits` significant digits, 6 by default. Before that,
+        constants are collected, if fewer are left then.
+    """
+    if digits is not None and not (isinstance(digits, int | np.integer) and digits >= 1):
+        raise ValueError(f"digits must be a positive integer or None, got {digits!r}.")
+    if digits is None and not rational:
+        return expression
+    digits = DEFAULT_DIGITS if digits is None else int(digits)
+    if not rational:
+        return _replaced_floats(expression, digits, rational=False)
+    forms = [
+        _replaced_floats(own, digits, rational=True) for own in (expression, collected(expression))
+    ]
+    return min(reversed(forms), key=_length)
+
+
+def _length(expression: Any) -> tuple[int, int]:
+    """Return the number of constants, exponents included, and of all nodes of a formula."""
+    import sympy  # noqa: PLC0415
+
+    parts = list(sympy.preorder_traversal(expression))
+    return sum(1 for own in parts if own.is_number and not own.args), len(parts)
+
+
+def _replaced_floats(expression: Any, digits: int, *, rational: bool) -> Any:
+    import sympy  # noqa: PLC0415
+
+    table = {}
+    for number in expression.atoms(sympy.Float):
+        value = float(number)
+        if not np.isfinite(value) or value == 0.0:
+            # SymPy's range of numbers is wider than that of floats.
+            continue
+        if rational:
+            tolerance = 0.5 * abs(value) * 10.0 ** (1 - digits)
+            nice = snap(value, tolerance)
+            table[number] = _fraction(value, tolerance) if nice is None else nice
+        else:
+            table[number] = sympy.Float(f"{value:.{digits - 1}e}", max(digits, 15))
+    return replaced(expression, table)
+
+
+def _fraction(value: float, tolerance: float) -> Any:
+    """Return the first convergent of the continued fraction within `tolerance`."""
+    import sympy  # noqa: PLC0415
+
+    exact = rest = Fraction(value)
+    p, q, before_p, before_q = 1, 0, 0, 1
+    while True:
+        whole = rest.numerator // rest.denominator
+        p, before_p = whole * p + before_p, p
+        q, before_q = whole * q + before_q, q
+        if abs(Fraction(p, q) - exact) <= tolerance or rest == whole:
+            return sympy.Rational(p, q)
+        rest = 1 / (rest - whole)
+
+
+class FormulaFunction:
+    """A program as a NumPy function of rows of features.
+
+    Parameters
+    ----------
+    program : Program
+        The formula.
+    single : bool
+        Whether to return the only output as one number per row.
+
+    Notes
+    -----
+    It neither holds nor needs the estimator, and can be pickled.
+    """
+
+    def __init__(self, program: Program, single: bool) -> None:
+        import sympy  # noqa: PLC0415
+
+        self.program = program
+        self.single = single
+        self._compiled = sympy.lambdify(
+            program.inputs,
+            program.outputs,
+            modules=["scipy", "numpy"],
+            printer=python_printer(
+                fully_qualified_modules=False, inline=True, allow_unknown_functions=True
+            ),
+            # The steps are the common subexpressions.
+            cse=lambda _: (program.steps, program.outputs),
+        )
+
+    def __call__(self, X: Any) -> FloatArray:
+        """Return the outputs for rows of features, shape (n_samples,) or (n_samples, n_outputs)."""
+        X = np.asarray(X, dtype=np.float64)
+        n_inputs = len(self.program.inputs)
+        if X.ndim != 2 or X.shape[1] != n_inputs:
+            raise ValueError(f"X must have shape (n_samples, {n_inputs}), got {X.shape}.")
+        with np.errstate(all="ignore"):
+            columns = self._compiled(*X.T)
+        full = [np.broadcast_to(np.asarray(own, dtype=np.float64), (len(X),)) for own in columns]
+        out = np.stack(full, axis=1)
+        return out[:, 0] if self.single else out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FormulaFunction, (self.program, self.single)
+
+
+def change_of(expression: Any, names: Sequence[str], X: FloatArray, before: FloatArray) -> Any:
+    """Return a rounded formula with its changes over samples."""
+    import sympy  # noqa: PLC0415
+
+    outputs = expression if isinstance(expression, list) else [expression]
+    inputs = tuple(sympy.Symbol(name) for name in names)
+    after = FormulaFunction(Program(inputs, [], outputs), False)(X)
+    change = after - before.reshape(after.shape)
+    return RoundedFormula(
+        expression, float(np.abs(change).max()), float(np.sqrt(np.mean(change**2)))
+    )

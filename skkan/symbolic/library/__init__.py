@@ -1,0 +1,1 @@
+"""The functions that an edge may be: values, derivatives, domains."""

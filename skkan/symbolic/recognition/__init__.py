@@ -1,0 +1,1 @@
+"""From the edges of a network to functions with closed form."""

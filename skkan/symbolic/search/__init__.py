@@ -1,0 +1,1 @@
+"""The search for formulas, over shapes of networks and by division."""

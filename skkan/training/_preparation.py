@@ -1,0 +1,161 @@
+"""From samples in the user's units to what training starts from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._typing import FloatArray
+from skkan.data._blocks import BLOCK_BYTES, Samples
+from skkan.data._large_data import LargeData
+from skkan.data._samples import TrainingData, canonical_order, column_order, scaling_of
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.objective._block_sums import NodeValues
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training starts from.
+
+    Attributes
+    ----------
+    data : Samples
+        Training samples, scaled.
+    validation : Samples or None
+        Samples held out, scaled alike.
+    scaling : Scaling
+        Of the training samples.
+    order : ndarray of int of shape (n_inputs,)
+        Input ``i`` of the samples is column ``order[i]`` of the user's.
+    n_samples : int
+        Number of training samples before equal ones were merged.
+    """
+
+    data: Samples
+    validation: Samples | None
+    scaling: Scaling
+    order: NDArray[np.intp]
+    n_samples: int
+
+
+def prepared(
+    X: FloatArray,
+    target: FloatArray,
+    weight: FloatArray,
+    standardise: bool,
+    rows: NDArray[np.intp] | None = None,
+    held_out: NDArray[np.intp] | None = None,
+) -> Prepared:
+    """Scale samples, merge equal ones, and put rows and columns into an order of their own.
+
+    The one copy of `X` that is made is the scaled one.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_inputs)
+        Inputs.
+    target : ndarray of shape (n_samples, n_outputs)
+        Targets, or class memberships.
+    weight : ndarray of shape (n_samples,)
+        Weights, positive for the rows that count.
+    standardise : bool
+        Whether to scale the targets.
+    rows : ndarray of int, optional
+        Rows to train on, by default all.
+    held_out : ndarray of int, optional
+        Rows of the validation set, if there is to be one.
+    """
+    if rows is None:
+        rows = np.arange(len(X))
+    own = X if len(rows) == len(X) else X[rows]
+    given = TrainingData.unscaled(own, target[rows], weight[rows])
+    order = column_order(given, scaling_of(given, standardise))
+    kept, merged = canonical_order([*own.T[order], *given.target.T], weight[rows])
+    n_samples, kept = len(rows), rows[kept]
+    del own, given
+    # Sums over rows in this order do not depend on the order that they had.
+    raw = TrainingData.unscaled(_gathered(X, kept, order), target[kept] + 0.0, merged)
+    scaling = scaling_of(raw, standardise)
+    validation = None
+    if held_out is not None:
+        others = _gathered(X, held_out, order)
+        validation = _scaled(
+            TrainingData.unscaled(others, target[held_out], weight[held_out]), scaling
+        )
+    return Prepared(_scaled(raw, scaling), validation, scaling, order, n_samples)
+
+
+def prepared_where_it_is(
+    data: LargeData, held_out: LargeData | None, standardise: bool, n_jobs: int | None = None
+) -> Prepared:
+    """Scale samples as they are read; only the columns get an order of their own.
+
+    Parameters
+    ----------
+    data : LargeData
+        Samples to train on, in the user's units.
+    held_out : LargeData or None
+        Those of the validation set.
+    standardise : bool
+        Whether to scale the targets.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    scaling = scaling_of(data, standardise, n_jobs)
+    order = column_order(data, scaling, n_jobs)
+    scaling = scaling.with_inputs(order)
+    validation = None if held_out is None else held_out.scaled(scaling, order)
+    return Prepared(data.scaled(scaling, order), validation, scaling, order, data.n_samples)
+
+
+def _parts(n_samples: int, n_inputs: int) -> Iterator[slice]:
+    rows = max(1, BLOCK_BYTES // (8 * n_inputs))
+    return (slice(start, start + rows) for start in range(0, n_samples, rows))
+
+
+def _gathered(X: FloatArray, rows: NDArray[np.intp], order: NDArray[np.intp]) -> FloatArray:
+    """Return some rows of `X` with their columns in another order, and without negative zeros."""
+    inputs = np.empty((len(rows), X.shape[1]))
+    for part in _parts(*inputs.shape):
+        np.add(X[rows[part]][:, order], 0.0, out=inputs[part])
+    return inputs
+
+
+def _scaled(raw: TrainingData, scaling: Scaling) -> TrainingData:
+    """Return samples scaled; their inputs are overwritten."""
+    for part in _parts(*raw.inputs.shape):
+        raw.inputs[part] = scaling.inputs(raw.inputs[part])
+    return replace(raw, target=scaling.targets(raw.target))
+
+
+def typical_inputs(
+    network: Network, data: Samples, n_jobs: int | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return some of the inputs, with those at which a node is smallest or largest.
+
+    Parameters
+    ----------
+    network : Network
+        Fitted network.
+    data : Samples
+        Scaled samples.
+    n_jobs : int, optional
+        Number of threads.
+
+    Returns
+    -------
+    inputs : ndarray of shape (n_rows, n_inputs)
+        In the user's units; all if they are no more than ``SAMPLE_ROWS``.
+    weight : ndarray of shape (n_rows,)
+        Their weights; zero for those that are there as extremes only.
+    """
+    block = data.sample()
+    inputs, weight = block.inputs, block.weight
+    if len(inputs) < data.n_samples:
+        values = NodeValues(network.layers[:-1])
+        found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
+        inputs = np.concatenate([inputs, found.at_low, found.at_high])
+        weight = np.concatenate([weight, np.zeros(len(inputs) - len(weight))])
+    return network.scaling.given_inputs(inputs), weight

@@ -1,0 +1,169 @@
+"""What a fit starts from: data, loss and settings, and what follows from them for any network."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.data._blocks import Rows, Samples
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.objective._block_sums import Value
+from skkan.objective._losses import Loss, MultinomialLogLoss
+from skkan.objective._objective import Objective
+from skkan.objective._penalties import BENDING, Penalty
+from skkan.objective._sparsity import Sparsity
+from skkan.training._grids import (
+    MARGIN,
+    end_hidden_grids,
+    follow_hidden_nodes,
+    hidden_quantile_share,
+    holds_hidden_nodes,
+    input_limit,
+)
+from skkan.training._settings import SOLVERS, Settings, SolverPlan, State
+
+# Under the first, networks are nearly additive; the second lets them bend from the start, which
+# data with little noise bear.
+START_WEIGHTS = (1e-3, 1e-6)
+FIXED_LINE_SHARE = 1e-3
+ROOM = 0.15
+# Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
+# on classes that can be separated, nothing else keeps the log-odds from growing without bound.
+LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data, loss and settings of one fit.
+
+    Parameters
+    ----------
+    data : Samples
+        Training samples.
+    validation : Samples or None
+        Held-out samples for early stopping.
+    loss : Loss
+        Data fit.
+    settings : Settings
+        How to train.
+    scaling : Scaling
+        Of the data; networks get it.
+    """
+
+    data: Samples
+    validation: Samples | None
+    loss: Loss
+    settings: Settings
+    scaling: Scaling
+
+    @property
+    def plan(self) -> SolverPlan:
+        """Solver, and how many of its iterations make up a step."""
+        plan, settings = SOLVERS[self.settings.solver], self.settings
+        if settings.solver == "adam":
+            options = {"batch_size": settings.batch_size, "learning_rate": settings.learning_rate}
+            plan = replace(plan, minimize=partial(plan.minimize, **options))
+        return plan
+
+    @property
+    def input_limit(self) -> float:
+        """Where the grids of the scaled inputs end."""
+        return input_limit(self.settings.grid_sizes[-1])
+
+    def on_threads(self, n_jobs: int | None) -> "Problem":
+        """Return the same problem for another number of threads."""
+        return replace(self, settings=replace(self.settings, n_jobs=n_jobs))
+
+    def rows(self, network: Network) -> Rows:
+        """Return the samples with the first layer's features, for all networks on its grid."""
+        settings = self.settings
+        first = network.layers[0].astype(settings.dtype)
+        return self.data.rows(first, settings.n_jobs, settings.max_cache_bytes)
+
+    def objective(self, network: Network, penalty: Penalty, rows: Rows) -> Objective:
+        """Return the function to be minimised."""
+        strength, sparsity = self.settings.sparsity, None
+        if strength > 0.0:
+            sparsity = Sparsity.of(network, rows, strength)
+        dtype = self.settings.dtype
+        return Objective(network, self.data, self.loss, penalty, rows, sparsity, dtype)
+
+    def penalty(self, network: Network, rough: float, line: float) -> Penalty:
+        """Return a penalty with the same weights for all edges."""
+        floors = None
+        if self.settings.alpha is None and not self.loss.has_noise_level:
+            floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
+        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
+
+    def first_penalty(self, network: Network, weight: float = START_WEIGHTS[0]) -> Penalty:
+        """Return the penalty that was asked for, or one to begin with."""
+        alpha = self.settings.alpha
+        if alpha is None:
+            return self.penalty(network, weight, weight)
+        penalty = self.penalty(network, alpha, FIXED_LINE_SHARE * alpha)
+        for layer in penalty.layers[:-1]:
+            # Straight lines that lead to a hidden node set its scale, and stretching it far beyond
+            # its grid would let the edges behind it escape their penalty.
+            layer.weights["line"][:] = alpha
+        return penalty
+
+    def follow(
+        self, network: Network, grid_size: int, order: int = BENDING, fresh: bool = False
+    ) -> list[FloatArray]:
+        """Lay the hidden grids of `network` over the data, in place."""
+        settings = self.settings
+        return follow_hidden_nodes(
+            network,
+            self.data,
+            grid_size,
+            hidden_quantile_share(settings.quantile_share, settings.grid_sizes[-1]),
+            _stretch(order),
+            fresh,
+            settings.n_jobs,
+        )
+
+    def followed(self, state: State, grid_size: int, fresh: bool = False) -> State:
+        """Return the state with hidden grids that fit the data, and penalty weights for them."""
+        network = state.network.copy()
+        shrink = self.follow(network, grid_size, state.penalty.order, fresh)
+        if self.settings.alpha is not None:
+            return State(network, self.first_penalty(network))
+        return State(network, state.penalty.carried_to(network, shrink))
+
+    def holds(self, network: Network) -> bool:
+        """Return whether no hidden node has left its grid."""
+        return len(network.layers) == 1 or holds_hidden_nodes(
+            network, self.data, self.settings.n_jobs
+        )
+
+    def ended(self, state: State) -> State:
+        """Return the state with hidden grids that end near the data, wherever these lie by now.
+
+        What held-out samples have been asked about stays as it is.
+        """
+        if self.validation is not None or len(state.network.layers) == 1:
+            return state
+        network, penalty = state.network.copy(), state.penalty
+        room = MARGIN + _stretch(penalty.order)
+        end_hidden_grids(network, self.data, room, self.settings.n_jobs)
+        units = [np.ones(layer.n_subnodes) for layer in network.layers]
+        return replace(state, network=network, penalty=penalty.carried_to(network, units))
+
+    def validation_loss(self, network: Network) -> float:
+        """Return the loss on the held-out samples."""
+        held_out = self.validation
+        assert held_out is not None
+        function = Value(network.astype(self.settings.dtype), self.loss)
+        rows = held_out.rows(n_jobs=self.settings.n_jobs)
+        value: float = rows.sums(function, function.row_bytes)[0]
+        return value
+
+
+def _stretch(order: int) -> float:
+    """Return by how much outermost intervals are longer, for a roughness of some order.
+
+    One of higher order lets a polynomial go on where there are no samples, and gets room for it.
+    """
+    return ROOM if order > BENDING else 0.0
