@@ -21,6 +21,7 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import Encoding, LargeData, Lots, is_large
 from skkan.data._typical_rows import typical_rows
+from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import all_or_nothing
 from skkan.estimators._validation import ValidationMixin
 from skkan.inspection._scores import network_activity
@@ -38,16 +39,7 @@ from skkan.training._settings import Settings, choose_solver
 from skkan.training._trainer import Trainer
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {
-    "_activity",
-    "_fitted_alpha",
-    "_penalty",
-    "_row_weights",
-    "_sample_rows",
-    "_single_target",
-    "_stream",
-    "_total_weight",
-}
+PRIVATE_FITTED = {"_single_target", "_state", "_stream"}
 
 
 class BaseKAN(
@@ -56,6 +48,9 @@ class BaseKAN(
     BaseEstimator,
 ):
     """Common part of the estimators; not for use by itself."""
+
+    network_: Network
+    _state: FittedState
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": [
@@ -330,14 +325,15 @@ class BaseKAN(
         trainer = Trainer(problem, progress, rng)
         result = trainer.run(self._warm_start(settings, scaling, order, go_on))
         self.network_ = result.network.with_inputs(back)
-        self._penalty = result.penalty.with_inputs(back)
         inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
-        self._sample_rows, self._row_weights = typical_rows(self.network_, inputs[:, back], weight)
         activity = network_activity(result.network, data, settings.n_jobs)
-        self._activity = [activity[0].with_inputs(back), *activity[1:]]
-        self.alpha_ = [layer.weights["rough"] for layer in self._penalty.layers]
-        self._fitted_alpha = settings.alpha
-        self._total_weight = data.total
+        self._state = FittedState(
+            penalty=result.penalty.with_inputs(back),
+            activity=[activity[0].with_inputs(back), *activity[1:]],
+            rows=typical_rows(self.network_, inputs[:, back], weight),
+            total_weight=data.total,
+            alpha=settings.alpha,
+        )
         if hasattr(self, "_stream"):
             del self._stream
         self.solver_ = settings.solver
@@ -380,10 +376,10 @@ class BaseKAN(
             )
         # On other data, or with other weights, the old penalty says nothing any more.
         moved = network.with_inputs(order).rescaled(scaling)
-        same = settings.alpha == self._fitted_alpha and np.array_equal(
+        same = settings.alpha == self._state.alpha and np.array_equal(
             scaling.input_scale, network.scaling.input_scale[order]
         )
-        return moved, self._penalty.with_inputs(order) if same else None
+        return moved, self._state.penalty.with_inputs(order) if same else None
 
     def _split(
         self,
@@ -408,6 +404,12 @@ class BaseKAN(
             f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
             f"split {n_samples} samples: {reason}"
         )
+
+    @property
+    def alpha_(self) -> list[FloatArray]:
+        """Weights of the roughness penalty, arrays of shape (n_in, n_subnodes), by layer."""
+        check_is_fitted(self)
+        return self._state.penalty_weights()
 
     def refine(self, grid_size: int) -> Self:
         """Return a copy of the fitted estimator on finer grids.
@@ -453,7 +455,8 @@ class BaseKAN(
         other = copy.deepcopy(self).set_params(grid_size=grid_size)
         other.network_ = refined(self.network_, grid_size)
         unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
-        other._penalty = self._penalty.carried_to(other.network_, unscaled)
+        penalty = self._state.penalty.carried_to(other.network_, unscaled)
+        other._state = replace(self._state, penalty=penalty)
         return other
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -12,9 +12,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
+from skkan.estimators._fitted_state import FittedState
 from skkan.inspection._interactions import interactions
 from skkan.inspection._pruning import pruned
-from skkan.inspection._scores import LayerActivity, activity_on, importances, propagated
+from skkan.inspection._scores import importances, propagated
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 
@@ -27,11 +28,7 @@ class InspectionMixin:
     """
 
     network_: Network
-    _penalty: Penalty
-    alpha_: list[FloatArray]
-    _activity: list[LayerActivity]
-    _sample_rows: FloatArray
-    _row_weights: NDArray[np.float32]
+    _state: FittedState
     _validated: Callable[..., Any]
     _fit: Callable[..., Self]
 
@@ -43,7 +40,7 @@ class InspectionMixin:
         training data relative to that of the node it enters, times the score of that node.
         """
         check_is_fitted(self)
-        return propagated(self._activity)[0]
+        return propagated(self._state.activity)[0]
 
     @property
     def node_scores_(self) -> list[FloatArray]:
@@ -53,7 +50,7 @@ class InspectionMixin:
         constant.
         """
         check_is_fitted(self)
-        return propagated(self._activity)[1]
+        return propagated(self._state.activity)[1]
 
     @property
     def feature_importances_(self) -> FloatArray:
@@ -178,12 +175,12 @@ class InspectionMixin:
         check_is_fitted(self)
         _check_threshold("node_threshold", node_threshold)
         _check_threshold("edge_threshold", edge_threshold)
-        edges, nodes = propagated(self._activity)
+        edges, nodes = propagated(self._state.activity)
         strong = [scores >= node_threshold for scores in nodes]
         strong[0][:] = strong[-1][:] = True
         masks = [
             (scores >= edge_threshold) & strong[depth][:, None] & strong[depth + 1][own.owner]
-            for depth, (scores, own) in enumerate(zip(edges, self._activity, strict=True))
+            for depth, (scores, own) in enumerate(zip(edges, self._state.activity, strict=True))
         ]
         highest = max(float(scores.max()) for scores in edges)
         hidden = max((float(scores.max()) for scores in nodes[1:-1]), default=None)
@@ -241,19 +238,17 @@ class InspectionMixin:
 
     def _pruned(self, masks: Sequence[NDArray[np.bool_]], message: str) -> Self:
         """Return a copy with some of the edges; raise a ValueError if nothing would be left."""
-        result = pruned(self.network_, self._penalty, self._activity, masks)
+        result = pruned(self.network_, self._state.penalty, self._state.activity, masks)
         if result is None:
             raise ValueError(message)
         other = copy.deepcopy(self)
-        other._penalty = result.penalty
-        other._set_network(result.network)
-        other.alpha_ = [layer.weights["rough"] for layer in result.penalty.layers]
+        other._set_network(result.network, result.penalty)
         return other
 
-    def _set_network(self, network: Network) -> None:
+    def _set_network(self, network: Network, penalty: Penalty | None = None) -> None:
         """Put a changed network in the place of the fitted one, and score it."""
         self.network_ = network
-        self._activity = activity_on(network, self._sample_rows, self._row_weights)
+        self._state = self._state.edited(network, penalty)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def refit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

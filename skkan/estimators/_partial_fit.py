@@ -14,8 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, canonical_rows
 from skkan.data._typical_rows import typical_rows
+from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._targets import loss_for, memberships
-from skkan.inspection._scores import LayerActivity, activity_on
+from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
 from skkan.objective._losses import Loss, SquaredLoss
 from skkan.objective._penalties import Penalty
@@ -106,12 +107,7 @@ class StreamingMixin:
     """Training on one batch after the other."""
 
     network_: Network
-    _penalty: Penalty
-    _activity: list[LayerActivity]
-    _sample_rows: FloatArray
-    _row_weights: NDArray[np.float32]
-    _total_weight: float
-    _fitted_alpha: float | None
+    _state: FittedState
     solver: str
     n_iter_: int
     loss_curve_: list[float]
@@ -173,7 +169,7 @@ class StreamingMixin:
         network = self.network_
         limit = MAX_GROWTH * network.grid_size
         remember = self._stream_solver(network) == "lm"
-        self._stream = Stream.of(samples, None, network, self._penalty, loss, limit, remember)
+        self._stream = Stream.of(samples, None, network, self._state.penalty, loss, limit, remember)
 
     def _stream_solver(self, network: Network) -> str:
         """Return "adam" where it is asked for, or for a network too large for a matrix."""
@@ -204,11 +200,11 @@ class StreamingMixin:
         settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
         settings = replace(settings, solver=solver)
         problem = Problem(data, None, loss, settings, network.scaling)
-        if settings.alpha == self._fitted_alpha:
-            penalty = widened_penalty(self._penalty, before, network)
+        if settings.alpha == self._state.alpha:
+            penalty = widened_penalty(self._state.penalty, before, network)
         else:
             penalty = problem.first_penalty(network)
-        old_total, new_total = self._total_weight, float(weight.sum())
+        old_total, new_total = self._state.total_weight, float(weight.sum())
         curve: list[float] = []
         with progress.phase("batch", settings.max_iter if solver == "lm" else 1) as phase:
 
@@ -233,18 +229,28 @@ class StreamingMixin:
             stream.max_grid_size,
             solver == "lm",
         )
-        rows = mixed_rows(self._sample_rows, X, old_total, new_total)
-        self._store_state(state, rows, curve)
+        rows = mixed_rows(self._state.rows.X, X, old_total, new_total)
+        self._store_state(state, rows, curve, old_total + new_total, settings.alpha)
         self.solver_ = solver
-        self._fitted_alpha, self._total_weight = settings.alpha, old_total + new_total
 
-    def _store_state(self, state: State, rows: FloatArray, curve: list[float]) -> None:
+    def _store_state(
+        self,
+        state: State,
+        rows: FloatArray,
+        curve: list[float],
+        total_weight: float,
+        alpha: float | None,
+    ) -> None:
         """Set the fitted attributes, `rows` standing for all samples."""
-        self.network_, self._penalty = state.network, state.penalty
-        self.alpha_ = [layer.weights["rough"] for layer in state.penalty.layers]
+        self.network_ = state.network
         weight = np.ones(len(rows))
-        self._sample_rows, self._row_weights = typical_rows(state.network, rows, weight)
-        self._activity = activity_on(state.network, rows, weight)
+        self._state = FittedState(
+            penalty=state.penalty,
+            activity=activity_on(state.network, rows, weight),
+            rows=typical_rows(state.network, rows, weight),
+            total_weight=total_weight,
+            alpha=alpha,
+        )
         self.n_iter_ = self.n_iter_ + len(curve)
         self.loss_curve_ = self.loss_curve_ + curve
         self.loss_ = state.loss
@@ -264,14 +270,14 @@ class StreamingMixin:
             stream = Stream(*nothing, None, np.empty(0), MAX_GROWTH * network.grid_size)
         if self._stream_solver(network) == "adam":
             return replace(stream, memory=None)
-        gone = self._total_weight - float(stream.weight.sum())
+        gone = self._state.total_weight - float(stream.weight.sum())
         if stream.memory is not None:
             stale = not np.array_equal(stream.parameters, network.get_parameters())
         else:
-            stale = gone > ROUNDING * self._total_weight
+            stale = gone > ROUNDING * self._state.total_weight
         if not stale:
             return stream
-        memory = recalled(network, self._sample_rows, self._penalty, loss, gone)
+        memory = recalled(network, self._state.rows.X, self._state.penalty, loss, gone)
         return replace(stream, memory=memory)
 
 

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
-from skkan.inspection._scores import LayerActivity, propagated
+from skkan.estimators._fitted_state import FittedState
+from skkan.inspection._scores import propagated
 from skkan.network._network import Network
 from skkan.symbolic.export import _formula
 from skkan.symbolic.export._code import to_code
@@ -23,9 +24,7 @@ class SymbolicMixin:
     """
 
     network_: Network
-    _sample_rows: FloatArray
-    _total_weight: float
-    _activity: list[LayerActivity]
+    _state: FittedState
     loss_: float
     _set_network: Callable[[Network], None]
 
@@ -85,7 +84,7 @@ class SymbolicMixin:
         edge, uncertainty = (layer, i, j), float(self._uncertainties()[layer][i, j])
         return SymbolTable(
             _editing.rank_edge(
-                self.network_, self._sample_rows, edge, top, symbols, weight_simple, uncertainty
+                self.network_, self._state.rows.X, edge, top, symbols, weight_simple, uncertainty
             )
         )
 
@@ -127,7 +126,7 @@ class SymbolicMixin:
         check_is_fitted(self)
         edge = (layer, i, j)
         self._set_network(
-            _editing.fixed(self.network_, self._sample_rows, edge, symbol, parameters)
+            _editing.fixed(self.network_, self._state.rows.X, edge, symbol, parameters)
         )
         return self
 
@@ -150,7 +149,7 @@ class SymbolicMixin:
             If the edge does not exist or is not symbolic.
         """
         check_is_fitted(self)
-        self._set_network(_editing.unfixed(self.network_, self._sample_rows, (layer, i, j)))
+        self._set_network(_editing.unfixed(self.network_, self._state.rows.X, (layer, i, j)))
         return self
 
     def auto_symbolic(
@@ -189,7 +188,7 @@ class SymbolicMixin:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         network = _editing.all_fixed(
             self.network_,
-            self._sample_rows,
+            self._state.rows.X,
             r2_threshold,
             weight_simple,
             symbols,
@@ -329,8 +328,8 @@ class SymbolicMixin:
         return to_code(self._formula_program(logit), language, name)
 
     def _uncertainties(self) -> list[FloatArray]:
-        scores = propagated(self._activity)[0]
-        return _editing.uncertainties(self.network_, scores, self.loss_, self._total_weight)
+        scores = propagated(self._state.activity)[0]
+        return _editing.uncertainties(self.network_, scores, self.loss_, self._state.total_weight)
 
     def _formula_names(self) -> list[str]:
         check_is_fitted(self)

@@ -473,7 +473,7 @@ def test_more_sparsity_leaves_less():
     X, y = curved_data(200, 3)
     options = {**FIXED, "alpha": 1e-4}
     magnitudes = [
-        sum(own.magnitudes.sum() for own in fit(X, y, **options, sparsity=strength)._activity)
+        sum(own.magnitudes.sum() for own in fit(X, y, **options, sparsity=strength)._state.activity)
         for strength in (0.0, 1e-2, 1e-1, 1.0)
     ]
     assert all(b < a for a, b in pairwise(magnitudes))
@@ -485,6 +485,6 @@ def test_refit_takes_sparsity_into_account(cls):
     X, y = curved_data(200, 3)
     t = target_for(cls, y)
     estimator = cls(**ADDITIVE, alpha=1e-4).fit(X, t)
-    before = estimator._activity[0].magnitudes.sum()
+    before = estimator._state.activity[0].magnitudes.sum()
     estimator.set_params(sparsity=0.1).refit(X, t)
-    assert estimator._activity[0].magnitudes.sum() < 0.95 * before
+    assert estimator._state.activity[0].magnitudes.sum() < 0.95 * before

@@ -104,7 +104,7 @@ def test_no_training_data_are_kept():
     for n_samples in (100, 4000):
         X, y = curved_data(n_samples)
         model = KANRegressor(**ADDITIVE, alpha=1e-2).fit(X, y)
-        sizes.append(len(pickle.dumps(model._activity)))
+        sizes.append(len(pickle.dumps(model._state.activity)))
     assert sizes[0] == sizes[1]
 
 

@@ -37,7 +37,9 @@ def minimum_of_all(model, X, y, weight):
     network = model.network_.copy()
     targets = y.reshape(len(y), -1)
     data = TrainingData.of(X, targets, weight, network.scaling)
-    network.set_parameters(linear_minimum(Objective(network, data, SquaredLoss(), model._penalty)))
+    network.set_parameters(
+        linear_minimum(Objective(network, data, SquaredLoss(), model._state.penalty))
+    )
     return network(X).reshape(y.shape)
 
 

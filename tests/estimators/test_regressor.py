@@ -219,7 +219,7 @@ def test_alpha_attribute():
     fixed = fit(X, y, **{**SMALL, "alpha": 0.25})
     assert [weights.shape for weights in fixed.alpha_] == [(3, 2), (2, 1)]
     assert all((weights == 0.25).all() for weights in fixed.alpha_)
-    hidden, last = (layer.weights for layer in fixed._penalty.layers)
+    hidden, last = (layer.weights for layer in fixed._state.penalty.layers)
     np.testing.assert_allclose(hidden["line"], hidden["rough"], rtol=1e-12)
     np.testing.assert_allclose(last["line"], FIXED_LINE_SHARE * last["rough"], rtol=1e-12)
     (chosen,) = fit(X, y, **ADDITIVE).alpha_

@@ -328,12 +328,12 @@ def test_next_to_noise_free_data_are_held_at_the_border(monkeypatch, seed):
     X_test, y_test = make_formula("exp_sin_sq", 5000, random_state=10**6 + seed)
     border = np.abs(X_test).max(axis=1) > 0.95
     model = KANRegressor((1,), grid_size=(5, 10, 20, 40), random_state=seed).fit(X, y)
-    assert model._penalty.order == 4
+    assert model._state.penalty.order == 4
     error = model.predict(X_test) - y_test
     assert np.sqrt(np.mean(error**2)) <= 3e-6
     monkeypatch.setattr(Trainer, "_stiffen", lambda self, state, *_: state)  # noqa: ARG005
     bending = clone(model).fit(X, y)
-    assert bending._penalty.order == BENDING
+    assert bending._state.penalty.order == BENDING
     worse = bending.predict(X_test[border]) - y_test[border]
     assert np.mean(error[border] ** 2) < 0.8 * np.mean(worse**2)
 

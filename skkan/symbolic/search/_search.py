@@ -35,13 +35,21 @@ N_SIMPLIFIED = 6
 Shape = tuple[Any, ...]
 
 
+class FittedParts(Protocol):
+    """What the search asks of what a fit leaves behind."""
+
+    @property
+    def penalty(self) -> Penalty:
+        """Penalty of the fit."""
+
+
 class NetworkModel(Protocol):
     """What the search asks of the estimator that fits its networks."""
 
     hidden_layer_sizes: Any
     network_: Network
     n_iter_: int
-    _penalty: Penalty
+    _state: FittedParts
 
     def _fit(self, X: Any, y: Any, weight: Any, *, go_on: bool, progress: Progress) -> Any: ...
 
@@ -223,7 +231,7 @@ class Search:
         data = TrainingData.of(X[few], y[few, None], weight[few], network.scaling)
         settings = self.settings
         recogniser = Recogniser(
-            *(data, X[few], model._penalty, settings.symbols),
+            *(data, X[few], model._state.penalty, settings.symbols),
             settings.weight_simple,
             0.5 * unexplained,
             lambda: self._step(phase, self._least()),
