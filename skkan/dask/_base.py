@@ -52,7 +52,7 @@ class BaseDaskKAN(BaseKAN):
         loss : Loss
             Data fit.
         progress : Progress
-            Told of phases and iterations.
+            Receives phases and iterations.
         standardise : bool
             Whether to scale the targets; they are class memberships otherwise.
         go_on : bool

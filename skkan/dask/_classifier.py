@@ -79,7 +79,7 @@ class KANClassifier(BaseDaskKAN, skkan.KANClassifier):
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool = False) -> Self:
         if not is_collection(X):
             return super()._fit(X, *dask.compute(y, sample_weight), go_on=go_on)
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             aligned = self._aligned(X, y, sample_weight, reset=not go_on)
             blocks = dask.persist(*(delayed(labelled_block)(*one) for one in aligned.blocks()))
             labels, weights = total_class_weights(

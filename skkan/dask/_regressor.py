@@ -104,7 +104,7 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
     ) -> Self:
         if not is_collection(X):
             return super()._fit(X, *dask.compute(y, sample_weight), go_on=go_on, progress=progress)
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             aligned = self._aligned(X, y, sample_weight, reset=not go_on)
             targets = aligned.targets
             n_targets = 1 if targets.ndim == 1 else targets.shape[1]

@@ -68,30 +68,30 @@ def release(array: Any, part: slice) -> None:
 
 
 @dataclass(frozen=True)
-class Lots:
-    """Which rows are set aside, drawn so that it can be told of every row by itself.
+class RowSplit:
+    """A random split of the rows into training and held-out rows, computable row by row.
 
     Parameters
     ----------
-    share : float
-        Chance of a row to be set aside.
+    fraction : float
+        Probability that a row is held out.
     seed : int
-        Of the draw.
-    aside : bool
-        Whether to choose the rows that are set aside, or all others.
+        Seed of the random numbers.
+    held_out : bool
+        Whether to select the held-out rows, or all others.
     """
 
-    share: float
+    fraction: float
     seed: int
-    aside: bool
+    held_out: bool
 
     def __call__(self, start: int, stop: int) -> NDArray[np.bool_]:
-        """Return which of the rows from `start` to `stop` are chosen."""
+        """Return which of the rows from `start` to `stop` are selected."""
         # The generator goes forward in steps of four numbers.
         bits = np.random.Philox(key=self.seed)
         bits.advance(start // 4)
         numbers = np.random.Generator(bits).random(stop - start + start % 4)[start % 4 :]
-        return (numbers < self.share) == self.aside
+        return (numbers < self.fraction) == self.held_out
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class LargeData:
         Weights; samples of weight zero are left out.
     encode : callable
         Turns slices of the last two into arrays of shapes (n_samples, n_outputs) and (n_samples,).
-    lots : Lots or None
+    split : RowSplit or None
         Which rows count, by default all.
     n_samples, n_outputs : int
         Number of samples that count, and of targets.
@@ -126,7 +126,7 @@ class LargeData:
     stored_targets: Any
     stored_weights: Any
     encode: Encoding
-    lots: Lots | None
+    split: RowSplit | None
     n_samples: int
     n_outputs: int
     total: float
@@ -135,10 +135,10 @@ class LargeData:
 
     @classmethod
     def of(
-        cls, X: Any, y: Any, weight: Any, encode: Encoding, lots: Lots | None = None
+        cls, X: Any, y: Any, weight: Any, encode: Encoding, split: RowSplit | None = None
     ) -> "LargeData":
         """Take samples in the user's units, and count them."""
-        data = cls(X, y, weight, encode, lots, 0, 0, 0.0)
+        data = cls(X, y, weight, encode, split, 0, 0, 0.0)
         count, n_outputs, total = 0, 0, 0.0
         for part in parts_of(X):
             keep, target, own = data._targets(part)
@@ -167,8 +167,8 @@ class LargeData:
         release(self.stored_targets, part)
         release(self.stored_weights, part)
         keep = weight > 0.0
-        if self.lots is not None:
-            keep &= self.lots(part.start, part.start + len(keep))
+        if self.split is not None:
+            keep &= self.split(part.start, part.start + len(keep))
         return keep, target, weight
 
     def block(self, part: slice) -> Block:

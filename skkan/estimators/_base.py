@@ -19,10 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
 from skkan.data._blocks import MAX_CACHE_BYTES
-from skkan.data._large_data import Encoding, LargeData, Lots, is_large
+from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
 from skkan.data._typical_rows import typical_rows
 from skkan.estimators._fitted_state import FittedState
-from skkan.estimators._rollback import all_or_nothing
+from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._validation import ValidationMixin
 from skkan.inspection._scores import network_activity
 from skkan.network._base_functions import BASE_FUNCTIONS
@@ -130,8 +130,8 @@ class BaseKAN(
         self.random_state = random_state
         self.verbose = verbose
 
-    def _all_or_nothing(self) -> AbstractContextManager[None]:
-        return all_or_nothing(self, PRIVATE_FITTED)
+    def _restored_on_failure(self) -> AbstractContextManager[None]:
+        return restored_on_failure(self, PRIVATE_FITTED)
 
     def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
@@ -211,7 +211,7 @@ class BaseKAN(
         loss : Loss
             Data fit.
         progress : Progress
-            Told of phases and iterations.
+            Receives phases and iterations.
         standardise : bool
             Whether to scale the targets.
         stratify : bool, default=False
@@ -232,11 +232,13 @@ class BaseKAN(
             return
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
-        lots, held_out = None, None
+        split, held_out = None, None
         if self.early_stopping:
-            lots = Lots(float(self.validation_fraction), random_state.randint(2**31), aside=False)
-            held_out = LargeData.of(X, y, weight, encode, replace(lots, aside=True))
-        data = LargeData.of(X, y, weight, encode, lots)
+            split = RowSplit(
+                float(self.validation_fraction), random_state.randint(2**31), held_out=False
+            )
+            held_out = LargeData.of(X, y, weight, encode, replace(split, held_out=True))
+        data = LargeData.of(X, y, weight, encode, split)
         if 0 in (data.n_samples, data.n_samples if held_out is None else held_out.n_samples):
             raise ValueError(self._cannot_split(X.shape[0], "a part of them would be empty."))
         samples = prepared_where_it_is(data, held_out, standardise, self.n_jobs)
@@ -268,7 +270,7 @@ class BaseKAN(
         loss : Loss
             Data fit.
         progress : Progress
-            Told of phases and iterations.
+            Receives phases and iterations.
         standardise : bool
             Whether to scale the targets.
         labels : ndarray of shape (n_samples,), optional
@@ -308,7 +310,7 @@ class BaseKAN(
         loss : Loss
             Data fit.
         progress : Progress
-            Told of phases and iterations.
+            Receives phases and iterations.
         rng : numpy.random.Generator
             Source of the starting points.
         go_on : bool, default=False
@@ -318,7 +320,7 @@ class BaseKAN(
         settings = self._settings(
             samples.n_samples, data.n_inputs, data.n_outputs, self.network_ if go_on else None
         )
-        settings = replace(settings, additive_rival=not streaming)
+        settings = replace(settings, compare_additive=not streaming)
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)

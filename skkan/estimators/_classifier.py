@@ -321,7 +321,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         *,
         go_on: bool = False,
     ) -> Self:
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             inputs, labels, weight = self._validated_samples(
                 X, y, sample_weight, check_classification_targets, reset=not go_on
             )

@@ -116,7 +116,7 @@ class StreamingMixin:
     _train: Callable[..., None]
     _validated: Callable[..., Any]
     _validated_weights: Callable[..., FloatArray]
-    _all_or_nothing: Callable[..., Any]
+    _restored_on_failure: Callable[..., Any]
 
     def _check_stream_parameters(self) -> None:
         """Raise an error for parameters that a stream cannot honour."""
@@ -156,7 +156,7 @@ class StreamingMixin:
         loss : Loss
             Data fit.
         progress : Progress
-            Told of phases and iterations.
+            Receives phases and iterations.
         standardise : bool
             Whether the first batch scales the targets.
         """
@@ -341,7 +341,7 @@ class RegressorStreamMixin(StreamingMixin):
         >>> bool(model.score(X, np.sin(3 * X[:, 0]) + X[:, 1] ** 2) > 0.999)
         True
         """
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             first = not hasattr(self, "network_")
             self._check_stream_parameters()
             inputs, targets = self._validated(X, y, multi_output=True, y_numeric=True, reset=first)
@@ -436,7 +436,7 @@ class ClassifierStreamMixin(StreamingMixin):
         >>> bool(model.score(X, y) > 0.95)
         True
         """
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             first = not hasattr(self, "network_")
             self._check_stream_parameters()
             if self.class_weight == "balanced":

@@ -251,7 +251,7 @@ class KANRegressor(RegressorMixin, RegressorStreamMixin, FittedMethodsMixin, Bas
         progress: Progress | None = None,
     ) -> Self:
         """Fit the network, and announce it on the estimator's behalf or as part of another fit."""
-        with self._all_or_nothing():
+        with self._restored_on_failure():
             inputs, targets, weight = self._validated_samples(
                 X, y, sample_weight, reset=not go_on, multi_output=True, y_numeric=True
             )

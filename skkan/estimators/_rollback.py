@@ -6,7 +6,7 @@ from typing import Any
 
 
 @contextmanager
-def all_or_nothing(estimator: Any, private: Collection[str] = ()) -> Iterator[None]:
+def restored_on_failure(estimator: Any, private: Collection[str] = ()) -> Iterator[None]:
     """Put the fitted attributes of an estimator back as they were if what is done inside fails.
 
     Parameters

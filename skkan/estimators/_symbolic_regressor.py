@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skkan._typing import FloatArray
 from skkan.data._samples import canonical_rows
 from skkan.estimators._regressor import KANRegressor
-from skkan.estimators._rollback import all_or_nothing
+from skkan.estimators._rollback import restored_on_failure
 from skkan.network._hidden_layers import LayerSize, parsed, written
 from skkan.symbolic.export._equations import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, rounded, valid_names
@@ -196,7 +196,7 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         if not symbols:
             raise ValueError("symbols must name at least one function, got an empty list.")
         seed = check_random_state(self.random_state).randint(2**31)
-        with all_or_nothing(self):
+        with restored_on_failure(self):
             inputs, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             weight = _check_sample_weight(
                 sample_weight, inputs, dtype=np.float64, ensure_non_negative=True

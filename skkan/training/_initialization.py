@@ -86,19 +86,19 @@ def embedded(additive: Network, arities: Sequence[Sequence[int]]) -> Network:
     first = additive.layers[0]
     n_outputs = first.n_out
     coef = np.zeros((first.n_in, first.n_features, sum(arities[0])))
-    coef[:, :, carriers(arities[0], n_outputs)] = first.coef
+    coef[:, :, pass_through_subnodes(arities[0], n_outputs)] = first.coef
     layers = [_with_unit_factors(first.grid, coef, first.base, arities[0], n_outputs)]
     uniform = np.linspace(-1.0, 1.0, first.grid.grid_size + 1)
     for before, own in pairwise([*arities, (1,) * n_outputs]):
         grid = SplineGrid(np.tile(uniform, (len(before), 1)), first.grid.degree)
         coef = np.zeros((len(before), first.n_features, sum(own)))
         lines = grid.greville()[:n_outputs]
-        coef[np.arange(n_outputs), : grid.n_splines, carriers(own, n_outputs)] = lines
+        coef[np.arange(n_outputs), : grid.n_splines, pass_through_subnodes(own, n_outputs)] = lines
         layers.append(_with_unit_factors(grid, coef, first.base, own, n_outputs))
     return Network(layers, additive.scaling)
 
 
-def carriers(arities: Sequence[int], n_nodes: int) -> NDArray[np.intp]:
+def pass_through_subnodes(arities: Sequence[int], n_nodes: int) -> NDArray[np.intp]:
     """Return the first subnode of each of the first `n_nodes` nodes of a layer."""
     starts: NDArray[np.intp] = np.cumsum([0, *arities])[:n_nodes]
     return starts
@@ -115,7 +115,7 @@ def _with_unit_factors(
     layer = Layer(grid, coef, base, arities=arities)
     owner = np.repeat(np.arange(layer.n_out), arities)
     ones = np.where(owner < n_nodes, 1.0, 0.0)
-    ones[carriers(arities, n_nodes)] = 0.0
+    ones[pass_through_subnodes(arities, n_nodes)] = 0.0
     layer.add_constants(ones)
     return layer
 

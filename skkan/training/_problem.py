@@ -22,7 +22,7 @@ from skkan.training._grids import (
     holds_hidden_nodes,
     input_limit,
 )
-from skkan.training._settings import SOLVERS, Settings, SolverPlan, State
+from skkan.training._settings import SOLVERS, Settings, SolverOptions, State
 
 # Under the first, networks are nearly additive; the second lets them bend from the start, which
 # data with little noise bear.
@@ -59,7 +59,7 @@ class Problem:
     scaling: Scaling
 
     @property
-    def plan(self) -> SolverPlan:
+    def solver_options(self) -> SolverOptions:
         """Solver, and how many of its iterations make up a step."""
         plan, settings = SOLVERS[self.settings.solver], self.settings
         if settings.solver == "adam":

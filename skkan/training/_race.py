@@ -106,7 +106,7 @@ def random_start(problem: Problem, kind: str, seed: int) -> Network:
 
 def run_start(problem: Problem, state: State, rows: Rows, weight: float) -> State:
     """Run the solver for a round; the loss of the state is what it is judged by."""
-    plan, settings = problem.plan, problem.settings
+    plan, settings = problem.solver_options, problem.settings
     objective = problem.objective(state.network, state.penalty, rows)
     max_iter = min(plan.race_iter, settings.max_iter)
     found = plan.minimize(objective, state.network.get_parameters(), max_iter, settings.tol)

@@ -22,7 +22,7 @@ LM_MAX_WORK = 3e10
 
 
 @dataclass(frozen=True)
-class SolverPlan:
+class SolverOptions:
     """A solver and how many of its iterations make up the steps of the schedule.
 
     Where rounding sends it another way to the same minimum, as line searches do, its path is not
@@ -38,13 +38,15 @@ class SolverPlan:
 
 
 SOLVERS = {
-    "lm": SolverPlan(
+    "lm": SolverOptions(
         minimize_lm, full_posterior, race_iter=15, round_iter=30, settle_iter=4, repeatable=True
     ),
-    "lbfgs": SolverPlan(
+    "lbfgs": SolverOptions(
         minimize_lbfgs, node_posterior, race_iter=40, round_iter=15, settle_iter=10
     ),
-    "adam": SolverPlan(minimize_adam, node_posterior, race_iter=10, round_iter=10, settle_iter=5),
+    "adam": SolverOptions(
+        minimize_adam, node_posterior, race_iter=10, round_iter=10, settle_iter=5
+    ),
 }
 
 
@@ -71,7 +73,7 @@ class Settings:
     n_jobs: int | None
     sparsity: float = 0.0
     max_cache_bytes: int = MAX_CACHE_BYTES
-    additive_rival: bool = True
+    compare_additive: bool = True
     batch_size: int = 200
     learning_rate: float = 0.01
     dtype: str = "float64"

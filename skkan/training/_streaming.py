@@ -243,7 +243,7 @@ def learn(
 
         tol = problem.settings.tol
         if by_passes:
-            found = problem.plan.minimize(objective, start, 1, tol, after_iteration)
+            found = problem.solver_options.minimize(objective, start, 1, tol, after_iteration)
         else:
             max_iter = min(ROUND_ITER, left)
             found = minimize_lm(objective, start, max_iter, tol, after_iteration, FIRST_DAMPING)

@@ -18,7 +18,7 @@ from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan.training._grids import refine_inputs
-from skkan.training._initialization import carriers, embedded
+from skkan.training._initialization import embedded, pass_through_subnodes
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
 from skkan.training._race import races
@@ -54,7 +54,7 @@ class Trainer:
     problem : Problem
         Data, loss and settings.
     progress : Progress
-        Told of phases and iterations.
+        Receives phases and iterations.
     rng : numpy.random.Generator
         Source of the starting points.
     label : str, default=""
@@ -81,7 +81,7 @@ class Trainer:
         self.progress = progress
         self.rng = rng
         self.label = label
-        self.plan = problem.plan
+        self.solver_options = problem.solver_options
         self.best: State
         self.n_iter = 0
         self.loss_curve: list[float] = []
@@ -134,21 +134,21 @@ class Trainer:
     def _train_anew(self) -> None:
         """Train the network, and the additive model that it has to be clearly better than."""
         shape = self.settings.shape
-        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1]) and self.settings.additive_rival
+        fits = len(shape) > 2 and shape[-1] <= min(shape[1:-1]) and self.settings.compare_additive
         if self.settings.alpha is not None or self.validation is not None or not fits:
             self._train(self._race(), search=True)
             return
-        rival = self._additive_trainer()
+        additive = self._additive_trainer()
         try:
-            rival._train(rival._race(), search=True)
+            additive._train(additive._race(), search=True)
             self._train(self._race(), search=True)
         finally:
             # However training ends: where both are there, the network has to be clearly better,
             # unless a callback has been shown it and asked for it.
             own = self.best.log_evidence if hasattr(self, "best") else -np.inf
-            rivals = hasattr(rival, "best") and not self._asked_to_stop
-            if rivals and not own > rival.best.log_evidence + WORTH_A_NETWORK:
-                self._become(rival)
+            comparable = hasattr(additive, "best") and not self._asked_to_stop
+            if comparable and not own > additive.best.log_evidence + WORTH_A_NETWORK:
+                self._become(additive)
 
     def _train(self, starts: list[State], search: bool) -> None:
         """Go through the grids from coarse to fine, and polish the best state."""
@@ -231,7 +231,7 @@ class Trainer:
             state.network, state.penalty, self.problem.rows(state.network)
         )
         free = self.settings.alpha is None and self.validation is None
-        watched = free and self.plan.repeatable and self.problem.holds(state.network)
+        watched = free and self.solver_options.repeatable and self.problem.holds(state.network)
         with self.progress.phase(
             self.label + "polish", self.settings.max_iter - self.n_iter
         ) as phase:
@@ -258,7 +258,7 @@ class Trainer:
                 break
             objective = self.problem.objective(state.network, state.penalty, rows)
             state, converged = self._solve(
-                state, objective, self.plan.settle_iter, phase, latest_is_best=True
+                state, objective, self.solver_options.settle_iter, phase, latest_is_best=True
             )
             if not phase.loss < lowest * (1.0 - ROUND_TOL):
                 break
@@ -375,10 +375,10 @@ class Trainer:
     def _with_evidence(self, state: State, rows: Rows, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
         objective = self.problem.objective(state.network, state.penalty, rows)
-        state, _ = self._solve(state, objective, self.plan.round_iter, phase, ROUND_TOL)
+        state, _ = self._solve(state, objective, self.solver_options.round_iter, phase, ROUND_TOL)
         parameters = state.network.get_parameters()
         return replace(
-            state, smoothing=update_smoothing(objective, parameters, self.plan.posterior)
+            state, smoothing=update_smoothing(objective, parameters, self.solver_options.posterior)
         )
 
     def _solve(
@@ -430,7 +430,7 @@ class Trainer:
         max_iter = min(max_iter, self.settings.max_iter - self.n_iter)
         tol = max(tol, self.settings.tol)
         try:
-            found = self.plan.minimize(objective, latest, max_iter, tol, after_iteration)
+            found = self.solver_options.minimize(objective, latest, max_iter, tol, after_iteration)
             if found.n_iter == 0:
                 after_iteration(found.value, found.parameters)
         except KeyboardInterrupt:
@@ -468,16 +468,16 @@ class Trainer:
             "additive ",
         )
 
-    def _become(self, rival: "Trainer") -> None:
+    def _become(self, additive: "Trainer") -> None:
         """Take over the additive model, written as a network of the shape that was asked for."""
         arities = self.settings.arities
-        network = embedded(rival.best.network, arities)
-        order = rival.best.penalty.order
+        network = embedded(additive.best.network, arities)
+        order = additive.best.penalty.order
         shrink = self.problem.follow(network, network.grid_size, order, fresh=True)
         penalty = self.problem.first_penalty(network).of_order(network, order)
-        columns = carriers(arities[0], self.settings.shape[-1])
-        for name, weight in rival.best.penalty.layers[0].weights.items():
+        columns = pass_through_subnodes(arities[0], self.settings.shape[-1])
+        for name, weight in additive.best.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, columns] = weight * shrink[0][columns] ** 2
-        self.best = State(network, penalty, loss=rival.best.loss)
-        self.n_iter, self.loss_curve = rival.n_iter, rival.loss_curve
-        self.converged = rival.converged
+        self.best = State(network, penalty, loss=additive.best.loss)
+        self.n_iter, self.loss_curve = additive.n_iter, additive.loss_curve
+        self.converged = additive.converged

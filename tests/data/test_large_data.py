@@ -8,7 +8,7 @@ from networks import assert_close
 
 from skkan import KANClassifier, KANRegressor
 from skkan.data import _blocks, _large_data, _samples
-from skkan.data._large_data import LargeData, Lots, is_large, parts_of, release
+from skkan.data._large_data import LargeData, RowSplit, is_large, parts_of, release
 from skkan.data._samples import TrainingData
 from skkan.estimators._targets import RealTargets
 from skkan.training import _preparation
@@ -258,13 +258,13 @@ def test_refit_goes_on(mapped):
 
 
 def test_every_row_knows_whether_it_is_set_aside():
-    lots = Lots(0.25, 7, aside=True)
-    whole = lots(0, 4000)
+    split = RowSplit(0.25, 7, held_out=True)
+    whole = split(0, 4000)
     assert 800 < whole.sum() < 1200
     for start, stop in [(0, 1), (3, 10), (1001, 1002), (2222, 4000)]:
-        np.testing.assert_array_equal(lots(start, stop), whole[start:stop])
-    np.testing.assert_array_equal(Lots(0.25, 7, aside=False)(0, 4000), ~whole)
-    assert (Lots(0.25, 8, aside=True)(0, 4000) != whole).any()
+        np.testing.assert_array_equal(split(start, stop), whole[start:stop])
+    np.testing.assert_array_equal(RowSplit(0.25, 7, held_out=False)(0, 4000), ~whole)
+    assert (RowSplit(0.25, 8, held_out=True)(0, 4000) != whole).any()
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

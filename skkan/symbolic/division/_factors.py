@@ -10,7 +10,7 @@ from skkan._typing import FloatArray
 from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._separability import Split, Splitter
 from skkan.symbolic.division._subproblem import SLACK, Problem, is_white
-from skkan.symbolic.division._univariate import Piece, Strip, find_composite, find_plain
+from skkan.symbolic.division._univariate import Strip, UnivariateMatch, find_composite, find_plain
 from skkan.symbolic.library._symbol import Symbol
 
 N_KEPT = 2
@@ -84,7 +84,7 @@ def find_factors(
     floor = split.error * (NOISY if noisy else 1.0)
     enough = split.error * (math.exp(math.log(len(x)) / len(x)) if noisy else WORSE)
     strip: Strip = "factor" if split.kind == "product" else "both"
-    trials: list[tuple[Piece, Factor]] = []
+    trials: list[tuple[UnivariateMatch, Factor]] = []
     for find in (find_plain, find_composite):
         for piece in find(x, split.factor, weight * inner**2, symbols, floor):
             expression, constants, started = piece.expression(variable, strip)
@@ -96,7 +96,7 @@ def find_factors(
         if any(factor.error <= enough for _, factor in trials):
             break
 
-    def order(trial: tuple[Piece, Factor]) -> tuple[bool, float, float]:
+    def order(trial: tuple[UnivariateMatch, Factor]) -> tuple[bool, float, float]:
         piece, factor = trial
         return piece.disguised, max(factor.error, enough), piece.complexity
 

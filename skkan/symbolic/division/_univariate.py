@@ -36,7 +36,7 @@ OUTER = ("1/x", "x^2", "1/x^2", "log", "sqrt")
 
 
 @dataclass(frozen=True)
-class Piece:
+class UnivariateMatch:
     """``T^-1(c f(a g(x) + b) + d) x^k``.
 
     Attributes
@@ -134,7 +134,7 @@ class Piece:
 
 def find_plain(
     x: FloatArray, y: FloatArray, weight: FloatArray, symbols: Sequence[Symbol], floor: float
-) -> list[Piece]:
+) -> list[UnivariateMatch]:
     """Return known functions that fit values, the most promising first.
 
     Parameters
@@ -166,7 +166,7 @@ def find_plain(
 
 def find_composite(
     x: FloatArray, y: FloatArray, weight: FloatArray, symbols: Sequence[Symbol], floor: float
-) -> list[Piece]:
+) -> list[UnivariateMatch]:
     """Return known functions of, inside and next to others, as :func:`find_plain`.
 
     Examples
@@ -182,7 +182,7 @@ def find_composite(
     """
     task = _Task(x, y, weight, symbols)
     names = {symbol.name for symbol in symbols}
-    found: list[Piece] = []
+    found: list[UnivariateMatch] = []
     for transform in TRANSFORMS:
         if transform.name in OUTER and transform.symbol in names and transform.allows(y):
             found += task.ranked(transform=transform)
@@ -197,7 +197,7 @@ def find_composite(
     return _sorted(found, floor, len(x))
 
 
-def _sorted(found: Sequence[Piece], floor: float, count: int) -> list[Piece]:
+def _sorted(found: Sequence[UnivariateMatch], floor: float, count: int) -> list[UnivariateMatch]:
     """Return the simplest of the pieces that are good enough, then the most accurate ones.
 
     In noise accuracy is worth what the likelihood of `count` samples says.
@@ -205,7 +205,7 @@ def _sorted(found: Sequence[Piece], floor: float, count: int) -> list[Piece]:
     good = [own for own in found if own.error <= ENOUGH * floor]
     good.sort(key=lambda own: (own.disguised, own.complexity))
 
-    def cost(own: Piece) -> tuple[bool, float]:
+    def cost(own: UnivariateMatch) -> tuple[bool, float]:
         bits = 2.0 * count * math.log(max(own.error, 1e-300))
         # All functions have straight lines and parabolas as limits, and so fit them even better.
         return own.disguised, bits + own.complexity * math.log(count)
@@ -226,7 +226,7 @@ class _Task:
 
     def ranked(
         self, transform: Transform = IDENTITY, power: int = 0, inner: Inner = PLAIN
-    ) -> list[Piece]:
+    ) -> list[UnivariateMatch]:
         """Return the best pieces of one form."""
         with np.errstate(all="ignore"):
             x = inner.value(self.x)
@@ -249,7 +249,7 @@ class _Task:
                 values = fit.symbol.value(fit.parameters.a * x + fit.parameters.b)
             largest = abs(fit.parameters.c) * float(np.abs(values).max())
             pieces.append(
-                Piece(
+                UnivariateMatch(
                     fit.symbol,
                     fit.parameters,
                     transform,

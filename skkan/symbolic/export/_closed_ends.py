@@ -6,7 +6,7 @@ from skkan.network._symbolic_edge import ROUNDING
 from skkan.symbolic.export._program import piecewise, rebuilt
 
 
-def with_borders(expression: Any) -> Any:
+def with_closed_ends(expression: Any) -> Any:
     """Return a formula in which sums that are at a closed end but for rounding are there.
 
     Parameters
@@ -23,12 +23,12 @@ def with_borders(expression: Any) -> Any:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.export._closed_ends import with_borders
+    >>> from skkan.symbolic.export._closed_ends import with_closed_ends
     >>> from skkan.symbolic.search._rows import function_of
     >>> x = sympy.Symbol("x")
-    >>> function_of(with_borders(sympy.sqrt(0.3 - x)), ["x"])([[0.1 + 0.2]])
+    >>> function_of(with_closed_ends(sympy.sqrt(0.3 - x)), ["x"])([[0.1 + 0.2]])
     array([0.])
-    >>> with_borders(sympy.sin(x - 0.3))
+    >>> with_closed_ends(sympy.sin(x - 0.3))
     sin(x - 0.3)
     """
     return rebuilt(expression, lambda part, own: part.func(*_settled(part, own)))

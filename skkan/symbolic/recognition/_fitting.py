@@ -1,7 +1,7 @@
 """Fits of ``c f(a x + b) + d`` to samples, over the whole range of ``a`` and ``b``.
 
 In the coordinate of the data ``c`` and ``d`` follow from ``alpha`` and ``beta`` by linear least
-squares. A grid over the charts of the symbol gives starts on a few sites; the best go down together
+squares. A grid over the forms of the symbol gives starts on a few sites; the best go down together
 by Levenberg-Marquardt on the projected residual, in Kaufman's approximation, and the very best once
 more on all samples.
 
@@ -22,7 +22,12 @@ from skkan._typing import FloatArray
 from skkan.symbolic.library._library import get_symbol, search_symbols
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._edge_samples import Samples
-from skkan.symbolic.recognition._placements import LARGEST, SMALLEST, Chart, charts_of
+from skkan.symbolic.recognition._parametrizations import (
+    LARGEST,
+    SMALLEST,
+    Parametrization,
+    parametrizations_of,
+)
 
 # Descents that start from the grid, and how many of them go on after a few iterations. A wave that
 # changes its shape on the way has many local minima.
@@ -219,15 +224,15 @@ def _fit(symbol: Symbol, samples: Samples, sites: Samples) -> SymbolFit:
         if symbol.name == "sign":
             return _evaluate(symbol, samples, 1.0, -_best_step(samples))
         found: list[_Descent] = []
-        for chart in charts_of(symbol):
-            found += _descents(symbol, chart, sites)
+        for form in parametrizations_of(symbol):
+            found += _descents(symbol, form, sites)
         found.sort(key=lambda descent: descent.left)
         fits = []
         for descent in found[:N_FINALISTS]:
             if descent.left > 100.0 * found[0].left:
                 break
             final = descent if sites is samples else _polished(symbol, descent, samples)
-            alpha, beta, _, _ = final.chart.place(final.p)
+            alpha, beta, _, _ = final.form.place(final.p)
             a = float(alpha[0]) / samples.half
             fits.append(_canonical_fit(symbol, samples, a, float(beta[0]) - a * samples.middle))
     return max(fits, key=lambda fit: fit.r2) if fits else _constant_fit(symbol, samples)
@@ -261,10 +266,10 @@ def _best_step(samples: Samples) -> float:
     return float(0.5 * samples.x[best] + 0.5 * samples.x[best + 1])
 
 
-def _starts(symbol: Symbol, chart: Chart, sites: Samples, n_starts: int) -> FloatArray:
-    """Return the best rows of the grid of `chart`, no two of them neighbours."""
-    p, steps = chart.grid()
-    alpha, beta, _, _ = chart.place(p)
+def _starts(symbol: Symbol, form: Parametrization, sites: Samples, n_starts: int) -> FloatArray:
+    """Return the best rows of the grid of `form`, no two of them neighbours."""
+    p, steps = form.grid()
+    alpha, beta, _, _ = form.place(p)
     rows = max(1, CHUNK // len(sites.t))
     gains = np.concatenate(
         [
@@ -295,26 +300,26 @@ def _gains(symbol: Symbol, sites: Samples, alpha: FloatArray, beta: FloatArray) 
 class _Descent(NamedTuple):
     """A placement, as one row of coordinates, and the variance that it leaves."""
 
-    chart: Chart
+    form: Parametrization
     p: FloatArray
     left: float
 
 
-def _descents(symbol: Symbol, chart: Chart, sites: Samples) -> list[_Descent]:
+def _descents(symbol: Symbol, form: Parametrization, sites: Samples) -> list[_Descent]:
     """Return where the descents end that start from the best rows of the grid."""
     many = symbol.oscillates and symbol.period is None
     n_starts, n_survivors = (N_WAVE_STARTS, N_WAVE_SURVIVORS) if many else (N_STARTS, N_SURVIVORS)
-    p = _starts(symbol, chart, sites, n_starts)
+    p = _starts(symbol, form, sites, n_starts)
     if len(p) == 0:
         return []
-    p, left = _descend(symbol, chart, p, sites, 8)
-    p, left = _descend(symbol, chart, p[np.argsort(left)[:n_survivors]], sites, MAX_ITER)
-    return [_Descent(chart, p[i : i + 1], float(left[i])) for i in range(len(p))]
+    p, left = _descend(symbol, form, p, sites, 8)
+    p, left = _descend(symbol, form, p[np.argsort(left)[:n_survivors]], sites, MAX_ITER)
+    return [_Descent(form, p[i : i + 1], float(left[i])) for i in range(len(p))]
 
 
 def _polished(symbol: Symbol, descent: _Descent, samples: Samples) -> _Descent:
-    p, left = _descend(symbol, descent.chart, descent.p, samples, MAX_ITER)
-    return _Descent(descent.chart, p, float(left[0]))
+    p, left = _descend(symbol, descent.form, descent.p, samples, MAX_ITER)
+    return _Descent(descent.form, p, float(left[0]))
 
 
 class _Linearised(NamedTuple):
@@ -325,9 +330,11 @@ class _Linearised(NamedTuple):
     matrix: FloatArray
 
 
-def _linearise(symbol: Symbol, chart: Chart, p: FloatArray, samples: Samples) -> _Linearised:
+def _linearise(
+    symbol: Symbol, form: Parametrization, p: FloatArray, samples: Samples
+) -> _Linearised:
     t, w, y = samples.t, samples.weight, samples.residual
-    alpha, beta, d_alpha, d_beta = chart.place(p)
+    alpha, beta, d_alpha, d_beta = form.place(p)
     size = np.abs(alpha)
     allowed = (size >= SMALLEST) & (size <= LARGEST) & (np.abs(beta) <= 4.0 * LARGEST)
     u = alpha[:, None] * t + beta[:, None]
@@ -375,16 +382,16 @@ def _damped_step(state: _Linearised, damping: FloatArray) -> FloatArray:
 
 
 def _descend(
-    symbol: Symbol, chart: Chart, p: FloatArray, samples: Samples, max_iter: int
+    symbol: Symbol, form: Parametrization, p: FloatArray, samples: Samples, max_iter: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the coordinates after Levenberg-Marquardt and the variance that is left."""
-    state = _linearise(symbol, chart, p, samples)
+    state = _linearise(symbol, form, p, samples)
     damping, growth = np.full(len(p), 1e-3), np.full(len(p), 2.0)
     enough = 1e-30 * samples.spread
     idle = np.zeros(len(p))
     for _ in range(max_iter):
         trial_p = p + _damped_step(state, damping)
-        trial = _linearise(symbol, chart, trial_p, samples)
+        trial = _linearise(symbol, form, trial_p, samples)
         better = trial.left < state.left
         progress = trial.left < state.left * (1.0 - 1e-6)
         # A step that was refused counts little: a shorter one may follow.

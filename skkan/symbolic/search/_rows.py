@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.export._closed_ends import with_borders
+from skkan.symbolic.export._closed_ends import with_closed_ends
 from skkan.symbolic.export._equations import plain_constants, tree_size, without_trifles
 from skkan.symbolic.export._formula import FormulaFunction
 from skkan.symbolic.export._program import Program
@@ -33,7 +33,7 @@ def function_of(formula: Any, names: Sequence[str]) -> FormulaFunction:
     import sympy  # noqa: PLC0415
 
     inputs = tuple(map(sympy.Symbol, names))
-    return FormulaFunction(Program(inputs, [], [with_borders(formula)]), True)
+    return FormulaFunction(Program(inputs, [], [with_closed_ends(formula)]), True)
 
 
 def mean_square(residual: FloatArray, share: FloatArray) -> float:

@@ -101,7 +101,7 @@ class Search:
     settings : SearchSettings
         What to search for.
     progress : Progress
-        Told of phases and iterations, with :meth:`outcome` in the place of a network.
+        Receives phases and iterations, with :meth:`outcome` in the place of a network.
 
     Attributes
     ----------

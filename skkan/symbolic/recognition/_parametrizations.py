@@ -1,8 +1,8 @@
-"""Charts: the arguments that a symbol can take over the data, in free coordinates.
+"""Parametrizations: the arguments that a symbol can take over the data, in free coordinates.
 
 A fit maps the data's range onto ``t`` in [-1, 1] and looks for ``u = alpha t + beta``. What
 ``alpha`` and ``beta`` may be depends on the symbol: redundant ones are held still, and none may
-lead an argument over the border of the domain. A chart gives both as smooth functions of one or two
+lead an argument over the border of the domain. A form gives both as smooth functions of one or two
 coordinates ``p`` which nothing bounds, so that a descent cannot leave the domain; and a grid in
 ``p`` on which every feature of the function moves over the range.
 
@@ -26,7 +26,7 @@ SMALLEST, LARGEST = 1e-4, 1e4
 Placement = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
-class Chart(Protocol):
+class Parametrization(Protocol):
     """Coordinates for ``alpha`` and ``beta``."""
 
     def place(self, p: FloatArray) -> Placement:
@@ -272,19 +272,19 @@ def _tensor(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArr
     )
 
 
-def charts_of(symbol: Symbol) -> list[Chart]:
-    """Return the charts that together hold all placements worth looking at.
+def parametrizations_of(symbol: Symbol) -> list[Parametrization]:
+    """Return the forms that together hold all placements worth looking at.
 
     Examples
     --------
-    >>> from skkan.symbolic.recognition._placements import charts_of
+    >>> from skkan.symbolic.recognition._parametrizations import parametrizations_of
     >>> from skkan.symbolic.library._library import get_symbol
-    >>> charts_of(get_symbol("x^2")), len(charts_of(get_symbol("log")))
+    >>> parametrizations_of(get_symbol("x^2")), len(parametrizations_of(get_symbol("log")))
     ([Shift(sign=1.0)], 2)
     """
     if symbol.redundant == "both":
         return [Fixed()]
-    charts: list[Chart] = []
+    forms: list[Parametrization] = []
     branches = symbol.branches()
     if len(branches) == 2 and symbol.parity and symbol.poles == (0.0,) and symbol.period is None:
         # The other one is its mirror image.
@@ -295,15 +295,15 @@ def charts_of(symbol: Symbol) -> list[Chart]:
     for branch in branches:
         below, above = math.isfinite(branch.low), math.isfinite(branch.high)
         if below and above:
-            charts.append(Bounded(branch, symbol.parity == 0))
+            forms.append(Bounded(branch, symbol.parity == 0))
         elif below:
             closed = branch.low_closed
-            charts += [HalfLine(branch.low, 1.0, closed, sign, free_scale) for sign in signs]
+            forms += [HalfLine(branch.low, 1.0, closed, sign, free_scale) for sign in signs]
         elif above:
             closed = branch.high_closed
-            charts += [HalfLine(branch.high, -1.0, closed, sign, free_scale) for sign in signs]
+            forms += [HalfLine(branch.high, -1.0, closed, sign, free_scale) for sign in signs]
         elif symbol.redundant == "scale":
-            charts += [Shift(sign) for sign in signs]
+            forms += [Shift(sign) for sign in signs]
         else:
-            charts.append(Rate() if symbol.redundant == "shift" else Plane(symbol))
-    return charts
+            forms.append(Rate() if symbol.redundant == "shift" else Plane(symbol))
+    return forms

@@ -3,7 +3,7 @@ import pytest
 import sympy
 
 from skkan.symbolic.library._library import LIBRARY, get_symbol
-from skkan.symbolic.recognition._placements import charts_of
+from skkan.symbolic.recognition._parametrizations import parametrizations_of
 
 z = sympy.Symbol("z")
 SYMBOLS = [
@@ -14,19 +14,23 @@ SYMBOLS = [
     sympy.Max(0, z),
     1 / ((z - 1) * (z + 2)),
 ]
-CHARTS = [(symbol, chart) for symbol in map(get_symbol, SYMBOLS) for chart in charts_of(symbol)]
+FORMS = [
+    (symbol, form) for symbol in map(get_symbol, SYMBOLS) for form in parametrizations_of(symbol)
+]
 each = pytest.mark.parametrize(
-    ("symbol", "chart"), CHARTS, ids=[f"{s.name} {type(c).__name__}" for s, c in CHARTS]
+    ("symbol", "form"),
+    FORMS,
+    ids=[f"{s.name} {type(c).__name__}" for s, c in FORMS],
 )
 
 
 @each
-def test_no_placement_leaves_the_domain(symbol, chart):
-    p, steps = chart.grid()
+def test_no_placement_leaves_the_domain(symbol, form):
+    p, steps = form.grid()
     assert len(p) == len(steps) > 0
     moved = p + np.random.default_rng(0).normal(size=p.shape)
     for rows in (p, moved):
-        alpha, beta, _, _ = chart.place(rows)
+        alpha, beta, _, _ = form.place(rows)
         # A margin at an open border may be lost to rounding, and far values may overflow.
         t = np.linspace(-0.999, 0.999, 9)
         u = alpha[:, None] * t + beta[:, None]
@@ -41,15 +45,15 @@ def test_no_placement_leaves_the_domain(symbol, chart):
 
 
 @each
-def test_derivatives_agree_with_differences(symbol, chart):
+def test_derivatives_agree_with_differences(symbol, form):
     del symbol
-    p = chart.grid()[0][::7]
-    p = p[np.isfinite(chart.place(p)[1])]
-    _, _, d_alpha, d_beta = chart.place(p)
+    p = form.grid()[0][::7]
+    p = p[np.isfinite(form.place(p)[1])]
+    _, _, d_alpha, d_beta = form.place(p)
     for j in range(p.shape[1]):
         step = np.zeros(p.shape[1])
         step[j] = 1e-6
-        above, below = chart.place(p + step), chart.place(p - step)
+        above, below = form.place(p + step), form.place(p - step)
         for k, exact in enumerate((d_alpha, d_beta)):
             slope = (above[k] - below[k]) / 2e-6
             np.testing.assert_allclose(exact[:, j], slope, rtol=1e-6, atol=1e-7)
@@ -69,6 +73,6 @@ def test_derivatives_agree_with_differences(symbol, chart):
     ],
 )
 def test_redundant_parameters_are_no_coordinates(name, n_charts, n_coordinates):
-    charts = charts_of(get_symbol(name))
-    assert len(charts) == n_charts
-    assert all(chart.grid()[0].shape[1] == n_coordinates for chart in charts)
+    forms = parametrizations_of(get_symbol(name))
+    assert len(forms) == n_charts
+    assert all(form.grid()[0].shape[1] == n_coordinates for form in forms)
