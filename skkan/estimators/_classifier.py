@@ -15,11 +15,13 @@ from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import parts_of, release
 from skkan.estimators._base import BaseKAN
 from skkan.estimators._fitted_methods import FittedMethodsMixin
+from skkan.estimators._parameter_docs import with_shared_parameters
 from skkan.estimators._partial_fit import ClassifierStreamMixin
 from skkan.estimators._targets import Labels, class_weights, loss_for, total_class_weights
 from skkan.training._progress import Progress
 
 
+@with_shared_parameters
 class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, BaseKAN):
     """Kolmogorov-Arnold network for classification.
 
@@ -30,116 +32,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto", int or array-like, default="auto"
-        An entry for every hidden layer: a number of sum nodes, or a pair of the number of sum
-        nodes and of product nodes, each of which multiplies two sums. Other products are told by
-        their numbers of factors: ``((1, 2),)`` is one layer of one sum and two products of two,
-        ``((1, (2, 3)),)`` of one sum, a product of two and a product of three, whereas ``(1, 2)``
-        are two layers without products. ``()`` leaves no hidden layer: one function per column
-        and output, the additive model. ``"auto"`` is one hidden layer of five sum nodes, or of as
-        many as there are outputs if these are more.
-    grid_size : int or array-like of int, default=5
-        Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
-        An increasing sequence is a schedule from coarse to fine: training goes on from one grid to
-        the next, starting there from the function found before. It stops short of a grid that does
-        not raise the marginal likelihood (``alpha="auto"``) or lower the loss of the held-out
-        samples (`early_stopping`).
-    degree : int, default=3
-        Degree of the splines, at least 1.
-    base_function : {"zero", "identity", "silu", "tanh", "sin"}, default="zero"
-        Fixed function that every edge adds, with a coefficient of its own, to its spline. It acts
-        on the grid coordinate, in which a grid reaches from -1 to 1. ``"zero"`` adds none.
-    knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
-        Where the intervals lie, on the inputs and on the hidden nodes: equally long, equally full,
-        or, for a number, the mean of both with that weight on the equally full ones. A weight of
-        at most 0.98 is used, so that ties never make an interval vanish, and of at least 0.25 on
-        hidden nodes where `grid_size` goes beyond 10, so that samples reach their ends.
-    solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
-        ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
-        all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap
-        but many. ``"auto"`` takes ``"lm"`` for up to 1,500 parameters, as long as the number of
-        samples allows it.
-        ``"adam"`` is Adam on mini-batches, whose iterations are passes over all samples: rough, but
-        each of them costs no more than a gradient.
-    batch_size : "auto" or int, default="auto"
-        Number of samples of a mini-batch; ``"auto"`` is 200. Only used with ``solver="adam"``, and
-        by `partial_fit` for networks of more than 2,500 parameters.
-    learning_rate_init : float, default=0.01
-        First step of Adam; it is halved where a pass no longer lowers the objective. Used like
-        `batch_size`.
-    alpha : "auto" or float, default="auto"
-        Weight of the penalty on the roughness of the edge functions. It has no unit: inputs and
-        hidden nodes are scaled.
-
-        A number weighs all edges alike. To the mean loss it adds, for every edge function
-        ``phi``, about ``alpha / 2`` times the integral of ``phi''(u) ** 2`` over its grid, ``u``
-        from -1 to 1, and the square of its mean slope, ``alpha / 2`` times on edges to hidden
-        nodes, ``alpha / 2000`` times on edges to outputs.
-
-        ``"auto"`` chooses the weights of bends and slopes from the training data: first one
-        for everything, then two for every layer, then two for every edge, as long as the marginal
-        likelihood (in the Gauss-Newton approximation) grows enough to pay for them. They have
-        lower bounds, lest the log-odds grow without end on classes that can be separated.
-
-        With ``"auto"`` the additive model is fitted, too, and takes the place of the network
-        unless the marginal likelihood speaks clearly for the network; ``network_`` then has the
-        shape that was asked for, but carries an additive function. This comparison is left out
-        with `early_stopping`, on a warm start, and where a hidden layer is narrower than the
-        outputs.
-    sparsity : float, default=0.0
-        Weight of a penalty that makes edges vanish: for every layer the sum of the magnitudes of
-        its edges, the standard deviations of their functions on the training data, and the
-        entropy of the shares that they have in the sum.
-    n_restarts : int, default=2
-        Number of random starts. They race on the coarsest grid for a few iterations, the better
-        half of them for a few more, and so on; only the last one is trained further. With
-        ``alpha="auto"`` and eight or more, one in four is left and compared by the marginal
-        likelihood, and half of them race under a weak penalty, which finds more on data with
-        little noise.
-    max_iter : int, default=1000
-        Largest number of solver iterations on all grids together, not counting those of the race.
-    tol : float, default=1e-5
-        Training has converged when an iteration lowers the objective (``"lbfgs"``; for
-        ``"adam"`` several, down to small steps), or is
-        predicted to lower it (``"lm"``), by no more than this fraction. With `early_stopping` the
-        loss of the held-out samples has to fall by this fraction to count as improved.
-    early_stopping : bool, default=False
-        Whether to set samples aside, the same share of every class, end the training when their
-        loss no longer improves, and keep the network with the smallest such loss. The weights of
-        ``alpha="auto"`` are chosen on the other samples all the same.
-    validation_fraction : float, default=0.1
-        Share of the samples to set aside, between 0 and 1. Only used with `early_stopping`.
-    n_iter_no_change : int, default=10
-        Number of iterations without improvement after which training on a grid ends. Only used
-        with `early_stopping`.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the network of the previous call, in place of random starts. The
-        data may differ, but not the shape of the network, `degree` or `base_function`. The weights
-        that ``alpha="auto"`` has chosen before are where it goes on from, too, if the columns of
-        `X` still have the same ranges.
-    n_jobs : int, default=None
-        Number of threads that run the starts of the race and, where there is one network left, go
-        through the samples block by block, as predictions for many samples do. It changes no
-        result. ``None`` means 1 unless in a :obj:`joblib.parallel_config` context, ``-1`` all
-        cores. BLAS is kept to one thread during a fit.
-    dtype : {"float64", "float32"}, default="float64"
-        Precision of what `fit` does for every sample: edge functions, their derivatives, and the
-        products of those. Single precision takes half the memory for features and less time where
-        there are many samples, and leaves relative errors of about 1e-6, which noise hides but
-        formulas do not. Samples, sums over them, parameters and predictions are in double precision
-        all the same, and so are the steps of `partial_fit` after the first.
-    max_cache_bytes : int, default=2**28
-        Memory, in bytes, for what is only kept to save time. Features of the first layer, one
-        number per sample, column and spline, are kept if they fit in, or else computed anew
-        whenever a block of samples is used, which takes little longer and changes no result. An
-        array or a mapped file `X` is copied, sorted and scaled, if the copy, eight bytes a number,
-        fits in; or else it stays where it is and is read block by block, which changes results by
-        no more than rounding, but for the draw of `early_stopping`. 0 keeps and copies nothing.
-    random_state : int, RandomState instance or None, default=None
-        Source of the random starts and, with `early_stopping`, of the split. An int makes fits
-        repeatable.
-    verbose : int or bool, default=0
-        Whether to print a line per training phase.
+    {shared_parameters}
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights by class. ``"balanced"`` makes the weights of every class sum
         to the same value, sample weights included. ``None`` leaves them as they are.
