@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
 ]
+html_static_path = ["_static"]
 exclude_patterns = ["_build", "auto_examples/**/*.ipynb"]
 
 myst_enable_extensions = ["dollarmath"]
