@@ -12,6 +12,7 @@ from skkan.inspection._scores import propagated
 from skkan.network._network import Network
 from skkan.symbolic.export import _formula
 from skkan.symbolic.export._code import to_code
+from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import Program, build_program
 from skkan.symbolic.recognition import _editing
 from skkan.symbolic.recognition._table import SymbolTable
@@ -307,7 +308,7 @@ class SymbolicMixin:
         ----------
         language : {"python", "c", "julia"}, default="python"
             The function takes the features one by one. Python code works on NumPy arrays; C code
-            writes several outputs to an array ``out``.
+            writes several outputs to an array ``out``, and is valid C99 and later.
         name : str, default="formula"
             Name of the function.
         logit : bool, default=False
@@ -316,15 +317,24 @@ class SymbolicMixin:
         Returns
         -------
         code : str
-            A function and what it has to import.
+            A function and what it has to import. Features are called as in :meth:`to_sympy`, but
+            for names that mean something else in the language, which get an underscore, and in C
+            for letters beyond ASCII.
 
         Raises
         ------
+        TypeError
+            If `name` is no string.
         ValueError
-            If `language` is another one, or `name` is not an identifier.
+            If `language` is another one, `name` is no identifier that is free in it, or it lacks a
+            function of the formula.
+
+        Notes
+        -----
+        Where :meth:`predict` raises an error because the network has no value, at poles and
+        outside of domains, the code returns no finite number; Julia raises its ``DomainError`` at
+        roots and logarithms of negative numbers.
         """
-        if not name.isidentifier():
-            raise ValueError(f"name must be an identifier, got {name!r}.")
         return to_code(self._formula_program(logit), language, name)
 
     def _uncertainties(self) -> list[FloatArray]:
@@ -335,7 +345,7 @@ class SymbolicMixin:
         check_is_fitted(self)
         n_inputs = self.network_.shape[0]
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(n_inputs)])
-        return _formula.valid_names(names)
+        return valid_names(names)
 
     def _formula_link(self, logit: bool) -> str | None:
         if logit or not hasattr(self, "classes_"):

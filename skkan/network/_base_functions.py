@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from skkan._typing import FloatArray
+from skkan.network._symbolic_edge import NO_BORDERS, Borders
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class BaseFunction:
         Name by which the estimators know it.
     value, slope, curvature : callable
         The function and its first and second derivative, elementwise.
-    closed : tuple of float
-        Closed ends of its domain: there are none.
+    borders : Borders
+        Poles and the like: there are none.
     """
 
-    closed: ClassVar[tuple[float, float]] = (-np.inf, np.inf)
+    borders: ClassVar[Borders] = NO_BORDERS
 
     name: str
     value: Callable[[FloatArray], FloatArray]

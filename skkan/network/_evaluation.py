@@ -45,12 +45,12 @@ class EdgesOfFunction:
         self._nodes = np.array([i for (i, _), _ in edges])
         self._subnodes = np.array([j for (_, j), _ in edges])
         self._a, self._b, self._c, self._d = np.transpose([edge.parameters for _, edge in edges])
-        self._closed = function.closed
+        self._borders = function.borders
         self._reach = reach[self._nodes]
 
     def add_to(self, sums: FloatArray, x: FloatArray) -> None:
         """Add the edges at input nodes `x` to the subnodes, in place."""
-        u = inner_argument(x[:, self._nodes], self._a, self._b, self._reach, self._closed)
+        u = inner_argument(x[:, self._nodes], self._a, self._b, self._reach, self._borders)
         values = self._c * self._value(u) + self._d
         np.add.at(sums.T, self._subnodes, values.T)
 

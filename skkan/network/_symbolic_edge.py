@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Protocol
 
 import numpy as np
@@ -10,9 +10,39 @@ import numpy as np
 from skkan._typing import FloatArray
 
 N_PARAMETERS = 4
-# Arguments that are nearer to a closed end of a domain than this share of what they are computed
-# from are on it but for rounding.
+# Arguments that are nearer to a border than this share of what they are computed from are on it but
+# for rounding.
 ROUNDING = 16.0 * np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Arguments at which rounding would decide on the value of a function.
+
+    Attributes
+    ----------
+    closed : tuple of float
+        Ends that belong to the domain, infinite where there is none.
+    poles : tuple of float
+        Where the function has no value: poles, and finite ends that do not belong to the domain.
+    jumps : tuple of float
+        Where it jumps, and has a value of its own.
+    period : float or None
+        Of the poles.
+    """
+
+    closed: tuple[float, float] = (-inf, inf)
+    poles: tuple[float, ...] = ()
+    jumps: tuple[float, ...] = ()
+    period: float | None = None
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Arguments at which the function has a value: closed ends and jumps."""
+        return (*filter(isfinite, self.closed), *self.jumps)
+
+
+NO_BORDERS = Borders()
 
 
 class EdgeFunction(Protocol):
@@ -34,8 +64,8 @@ class EdgeFunction(Protocol):
         ...
 
     @property
-    def closed(self) -> tuple[float, float]:
-        """Ends that belong to the domain, infinite where there is none."""
+    def borders(self) -> Borders:
+        """Arguments at which rounding would decide on the value."""
         ...
 
 
@@ -44,10 +74,10 @@ def inner_argument(
     a: FloatArray | float,
     b: FloatArray | float,
     reach: FloatArray | float,
-    closed: tuple[float, float],
+    borders: Borders,
     inward: float = 0.0,
 ) -> FloatArray:
-    """Return ``a x + b``, with what is at a closed end but for rounding put onto it.
+    """Return ``a x + b``, with what is at a border but for rounding put onto it.
 
     Parameters
     ----------
@@ -57,26 +87,37 @@ def inner_argument(
         Slope and constant.
     reach : float or ndarray of a shape that fits
         Size of what the values have been computed from, if that is more than their own.
-    closed : tuple of float
-        Closed ends of the function's domain, infinite if there are none.
+    borders : Borders
+        Borders of the function. At poles the argument is NaN, since no value is right there.
     inward : float, default=0.0
-        How far inside to put them, in units of what counts as rounding.
+        How far inside of closed ends to put what is at them, in units of what counts as rounding.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.network._symbolic_edge import inner_argument
-    >>> inner_argument(np.array([-1e-3, -1e-17, 1e-17, 1.0]), 1.0, 0.0, 1.0, (0.0, np.inf))
+    >>> from skkan.network._symbolic_edge import Borders, inner_argument
+    >>> x = np.array([-1e-3, -1e-17, 1e-17, 1.0])
+    >>> inner_argument(x, 1.0, 0.0, 1.0, Borders(closed=(0.0, np.inf)))
     array([-0.001,  0.   ,  0.   ,  1.   ])
+    >>> inner_argument(x, 1.0, 0.0, 1.0, Borders(poles=(0.0,)))
+    array([-0.001,    nan,    nan,  1.   ])
     """
     u = a * x + b
-    ends = [(end, sign) for end, sign in zip(closed, (1.0, -1.0), strict=True) if isfinite(end)]
-    if ends:
-        size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
-        # Values in single precision are as much less certain.
-        near = ROUNDING * (size * (np.finfo(x.dtype).eps / np.finfo(np.float64).eps))
-        for end, sign in ends:
+    if borders == NO_BORDERS:
+        return u
+    size = np.abs(a) * np.maximum(np.abs(x), reach) + np.abs(b)
+    # Values in single precision are as much less certain.
+    near = ROUNDING * (size * (np.finfo(x.dtype).eps / np.finfo(np.float64).eps))
+    for end, sign in zip(borders.closed, (1.0, -1.0), strict=True):
+        if isfinite(end):
             u = np.where(np.abs(u - end) <= near, end + sign * inward * near, u)
+    for jump in borders.jumps:
+        u = np.where(np.abs(u - jump) <= near, jump, u)
+    for pole in borders.poles:
+        distance = u - pole
+        if borders.period is not None:
+            distance -= borders.period * np.round(distance / borders.period)
+        u = np.where(np.abs(distance) <= near, np.nan, u)
     return u
 
 
@@ -111,7 +152,8 @@ class SymbolicEdge:
     def value(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
         """Return the edge function at `x`; `reach` is the size of what `x` has been computed from.
 
-        An argument that is at a closed end of the function's domain but for rounding is on it.
+        An argument that is at a closed end of the function's domain or at a jump but for rounding
+        is on it; at a pole there is no value, and the edge is NaN.
         """
         c, d = self.parameters[2:]
         with np.errstate(all="ignore"):
@@ -135,7 +177,7 @@ class SymbolicEdge:
 
     def _argument(self, x: FloatArray, reach: float, inward: float = 0.0) -> FloatArray:
         a, b = self.parameters[:2]
-        return inner_argument(x, a, b, reach, self.function.closed, inward)
+        return inner_argument(x, a, b, reach, self.function.borders, inward)
 
     def with_parameters(self, parameters: FloatArray) -> "SymbolicEdge":
         """Return an edge of the same function."""

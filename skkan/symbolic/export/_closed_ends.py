@@ -4,6 +4,7 @@ from typing import Any
 
 from skkan.network._symbolic_edge import ROUNDING
 from skkan.symbolic.export._program import piecewise, rebuilt
+from skkan.symbolic.library._elementary import exp_form
 
 
 def with_closed_ends(expression: Any) -> Any:
@@ -31,7 +32,14 @@ def with_closed_ends(expression: Any) -> Any:
     >>> with_closed_ends(sympy.sin(x - 0.3))
     sin(x - 0.3)
     """
-    return rebuilt(expression, lambda part, own: part.func(*_settled(part, own)))
+    import sympy  # noqa: PLC0415
+
+    def joined(part: Any, arguments: list[Any]) -> Any:
+        if isinstance(part, sympy.exp):
+            return exp_form(arguments[0])
+        return part.func(*_settled(part, arguments))
+
+    return rebuilt(expression, joined)
 
 
 def _settled(part: Any, arguments: list[Any]) -> list[Any]:

@@ -1,9 +1,19 @@
 """Formulas as source code, with one variable per node so that no formula explodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from skkan.symbolic.export._names import JULIA, PYTHON, C, Language
 from skkan.symbolic.export._program import Program
+
+# Of the names that Python code may need.
+_MODULES = ("functools", "math", "scipy.constants", "scipy.special")
+# POSIX has it in math.h, where strict C leaves it undeclared; C++ and Windows declare it.
+_BESSEL = """
+#if !defined(__cplusplus) && !defined(_WIN32)
+double j0(double); double j1(double); double jn(int, double);
+#endif
+"""
 
 
 def to_code(program: Program, language: str, name: str = "formula") -> str:
@@ -12,12 +22,20 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
     Parameters
     ----------
     program : Program
-        The formula.
+        The formula. Names that mean something else in the language are changed.
     language : {"python", "c", "julia"}
         Python code works on arrays as well as numbers. C code returns a single output, and writes
         several to the array ``out``.
     name : str, default="formula"
         Name of the function.
+
+    Raises
+    ------
+    TypeError
+        If `name` is no string.
+    ValueError
+        If `language` is another one, `name` is no identifier that is free in it, or it lacks a
+        function of the formula.
 
     Examples
     --------
@@ -33,27 +51,59 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         return pow(h, 2) + 0.5;
     }
     """
-    writers: dict[str, Callable[[Program, str], str]] = {
-        "python": _python,
-        "c": _c,
-        "julia": _julia,
+    writers: dict[str, tuple[Language, Callable[[Program, str, Mapping[str, str]], str]]] = {
+        "python": (PYTHON, _python),
+        "c": (C, _c),
+        "julia": (JULIA, _julia),
     }
     if language not in writers:
         known = ", ".join(map(repr, writers))
         raise ValueError(f"language must be one of {known}, got {language!r}.")
-    return writers[language](program, name)
+    own, write = writers[language]
+    name = own.checked(name)
+    variables = [str(symbol) for symbol in (*program.inputs, *(step for step, _ in program.steps))]
+    names = dict(zip(variables, own.names(variables, {name}), strict=True))
+    from sympy.printing.codeprinter import PrintMethodNotImplementedError  # noqa: PLC0415
+
+    try:
+        return write(program, name, names)
+    except PrintMethodNotImplementedError as error:
+        raise ValueError(
+            f"{own.title} has no function for a part of the formula: {str(error).splitlines()[0]}. "
+            "Use to_function, or make the edge a spline with unfix_symbolic."
+        ) from error
 
 
-def _flat(code: str) -> str:
-    """Return code on one line: a name is often longer than what it stands for."""
-    return " ".join(line.strip() for line in code.splitlines())
+def _printer(base: type, names: Mapping[str, str], **settings: Any) -> Any:
+    """Return a printer of SymPy's that writes symbols by the names given.
+
+    Constants such as pi are written as numbers: not every language has names for them, and columns
+    may have the same ones.
+    """
+
+    class Printer(base):
+        def _print(self, expression: Any, **options: Any) -> Any:
+            if getattr(expression, "is_NumberSymbol", False):
+                return repr(float(expression))
+            return super()._print(expression, **options)
+
+        def _print_Symbol(self, expression: Any) -> str:  # noqa: N802
+            return names.get(expression.name, expression.name)
+
+        def line(self, expression: Any) -> str:
+            """Return code on one line: a name is often longer than what it stands for."""
+            return " ".join(own.strip() for own in self.doprint(expression).splitlines())
+
+    return Printer(settings)
 
 
-def python_printer(**settings: Any) -> Any:
+def python_printer(names: Mapping[str, str] | None = None, **settings: Any) -> Any:
     """Return a printer of Python code for SciPy, with all digits of the numbers.
 
     Parameters
     ----------
+    names : mapping of str to str, optional
+        Other names of symbols.
     **settings : dict
         Of SymPy's ``SciPyPrinter``, which leaves out one or two digits of a double.
     """
@@ -63,21 +113,21 @@ def python_printer(**settings: Any) -> Any:
         def _print_Float(self, expression: Any) -> str:  # noqa: N802
             return repr(float(expression))
 
-    return Printer(settings)
+    return _printer(Printer, names or {}, **settings)
 
 
-def _python(program: Program, name: str) -> str:
-    printer = python_printer(fully_qualified_modules=True)
-    lines = [f"    {symbol} = {_flat(printer.doprint(value))}" for symbol, value in program.steps]
-    outputs = ", ".join(_flat(printer.doprint(output)) for output in program.outputs)
+def _python(program: Program, name: str, names: Mapping[str, str]) -> str:
+    printer = python_printer(names, fully_qualified_modules=True)
+    lines = [f"    {names[str(s)]} = {printer.line(value)}" for s, value in program.steps]
+    outputs = ", ".join(map(printer.line, program.outputs))
     lines.append(f"    return {outputs}")
-    head = f"def {name}({', '.join(map(str, program.inputs))}):"
+    head = f"def {name}({', '.join(names[str(own)] for own in program.inputs)}):"
     body = "\n".join([head, *lines])
-    imports = ["import numpy"] + ["import scipy.special"] * ("scipy.special" in body)
+    imports = ["import numpy", *(f"import {own}" for own in _MODULES if f"{own}." in body)]
     return "\n".join(imports) + "\n\n\n" + body + "\n"
 
 
-def _c(program: Program, name: str) -> str:
+def _c_printer(names: Mapping[str, str]) -> Any:
     from sympy.printing.c import C99CodePrinter  # noqa: PLC0415
 
     class Printer(C99CodePrinter):
@@ -85,42 +135,52 @@ def _c(program: Program, name: str) -> str:
 
         def _print_besselj(self, expression: Any) -> str:
             order, argument = expression.args
+            if not order.is_Integer:
+                return str(self._print_not_supported(expression))
             inner = self._print(argument)
             if order in (0, 1):
                 return f"j{order}({inner})"
             return f"jn({self._print(order)}, {inner})"
 
-    printer = Printer({"math_macros": {}})
+        def _print_sign(self, expression: Any) -> str:
+            # NaN has the sign NaN.
+            inner = self._print(expression.args[0])
+            return f"(({inner} != {inner}) ? {inner} : ({inner} > 0) - ({inner} < 0))"
 
-    def printed(value: Any) -> str:
-        return _flat(printer.doprint(value.xreplace(_numbers(value))))
+        def _print_Mod(self, expression: Any) -> str:  # noqa: N802
+            number, base = (f"({self._print(own)})" for own in expression.args)
+            return f"({number} - {base}*floor({number}/{base}))"
 
-    lines = [f"    const double {symbol} = {printed(value)};" for symbol, value in program.steps]
-    arguments = ", ".join(f"double {symbol}" for symbol in program.inputs)
+    return _printer(Printer, names, math_macros={})
+
+
+def _c(program: Program, name: str, names: Mapping[str, str]) -> str:
+    printer = _c_printer(names)
+    lines = [
+        f"    const double {names[str(symbol)]} = {printer.line(value)};"
+        for symbol, value in program.steps
+    ]
+    arguments = ", ".join(f"double {names[str(symbol)]}" for symbol in program.inputs)
     if len(program.outputs) == 1:
         head = f"double {name}({arguments}) {{"
-        lines.append(f"    return {printed(program.outputs[0])};")
+        lines.append(f"    return {printer.line(program.outputs[0])};")
     else:
         head = f"void {name}({arguments}, double *out) {{"
-        lines += [f"    out[{k}] = {printed(value)};" for k, value in enumerate(program.outputs)]
-    return "\n".join(["#include <math.h>", "", head, *lines, "}"]) + "\n"
+        lines += [
+            f"    out[{k}] = {printer.line(value)};" for k, value in enumerate(program.outputs)
+        ]
+    bessel = _BESSEL if any(own in " ".join(lines) for own in ("j0(", "j1(", "jn(")) else ""
+    return "#include <math.h>\n" + bessel + "\n" + "\n".join([head, *lines, "}"]) + "\n"
 
 
-def _numbers(value: Any) -> dict[Any, Any]:
-    """Return floats for the constants that strict C has no name for."""
-    import sympy  # noqa: PLC0415
-
-    return {constant: sympy.Float(float(constant)) for constant in value.atoms(sympy.NumberSymbol)}
-
-
-def _julia(program: Program, name: str) -> str:
+def _julia(program: Program, name: str, names: Mapping[str, str]) -> str:
     from sympy.printing.julia import JuliaCodePrinter  # noqa: PLC0415
 
-    printer = JuliaCodePrinter({"inline": True})
-    lines = [f"    {symbol} = {_flat(printer.doprint(value))}" for symbol, value in program.steps]
-    outputs = ", ".join(_flat(printer.doprint(output)) for output in program.outputs)
-    lines.append(f"    return {outputs}")
-    head = f"function {name}({', '.join(map(str, program.inputs))})"
+    printer = _printer(JuliaCodePrinter, names, inline=True)
+    lines = [f"    {names[str(symbol)]} = {printer.line(value)}" for symbol, value in program.steps]
+    lines.append(f"    return {', '.join(map(printer.line, program.outputs))}")
+    head = f"function {name}({', '.join(names[str(own)] for own in program.inputs)})"
     body = "\n".join([head, *lines, "end"])
-    imports = "using SpecialFunctions\n\n" if "bessel" in body else ""
+    special = ("bessel", "gamma(", "erf", "airy", "beta(", "zeta(")
+    imports = "using SpecialFunctions\n\n" if any(own in body for own in special) else ""
     return imports + body + "\n"

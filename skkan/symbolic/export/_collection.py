@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skkan.symbolic.export._program import piecewise, rebuilt
+from skkan.symbolic.library._elementary import exp_form
 
 # Coefficients that are as large as another but for this share count as equal.
 AS_LARGE = 1e-3
@@ -53,6 +54,8 @@ def _joined(function: Any, arguments: Sequence[Any]) -> Any:
         if not exponent.is_Integer and scale < 0:
             scale, base = -scale, _negative(base)
         return _product([scale**exponent, base**exponent])
+    if function is sympy.exp:
+        return exp_form(arguments[0])
     if function is sympy.log:
         scale, inner = _scaled(arguments[0])
         if scale < 0:

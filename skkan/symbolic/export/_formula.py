@@ -1,8 +1,6 @@
 """Formulas of networks: SymPy expressions, rounded ones, and NumPy functions."""
 
-import keyword
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -12,26 +10,13 @@ from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.symbolic.export._code import python_printer
 from skkan.symbolic.export._collection import collected
+from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import Constants, Program, build_program, replaced
 from skkan.symbolic.export._rounding import snap
 
 # About as many characters as fill a hundred pages; SymPy takes seconds to print them.
 MAX_OPERATIONS = 20_000
 DEFAULT_DIGITS = 6
-
-# Names that are something else in Python, C or Julia, or that the formulas themselves call.
-_WORDS = """
-    auto break case char const continue default do double else enum extern float for goto if inline
-    int long register restrict return short signed sizeof static struct switch typedef union
-    unsigned void volatile while main out formula end function let local begin module mutable quote
-    using baremodule catch macro true false numpy scipy math sin cos tan exp log sqrt abs fabs sign
-    tanh sinh cosh asin acos atan atanh pow floor ceil erf gamma j0 j1 jn y0 y1 yn pi select less
-    besselj E I
-"""
-RESERVED = {
-    *keyword.kwlist,
-    *_WORDS.split(),
-}
 
 
 class RoundedFormula(NamedTuple):
@@ -50,28 +35,6 @@ class RoundedFormula(NamedTuple):
     expression: Any
     max_change: float
     rmse_change: float
-
-
-def valid_names(names: Iterable[str]) -> list[str]:
-    """Turn names into identifiers of Python, C and Julia, no two of them equal.
-
-    Examples
-    --------
-    >>> from skkan.symbolic.export._formula import valid_names
-    >>> valid_names(["petal length (cm)", "2nd", "lambda", "a", "a"])
-    ['petal_length_cm', '_2nd', 'lambda_', 'a', 'a_1']
-    """
-    found: list[str] = []
-    for name in names:
-        own = re.sub(r"\W+", "_", str(name)).strip("_") or "x"
-        own = f"_{own}" if own[0].isdigit() else own
-        own = f"{own}_" if own in RESERVED else own
-        unique, count = own, 0
-        while unique in found:
-            count += 1
-            unique = f"{own}_{count}"
-        found.append(unique)
-    return found
 
 
 def to_sympy(

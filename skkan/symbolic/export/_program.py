@@ -17,6 +17,7 @@ from skkan._typing import FloatArray
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._symbolic_edge import ROUNDING, SymbolicEdge
+from skkan.symbolic.library._elementary import exp_form
 from skkan.symbolic.library._symbol import Symbol
 
 # Beyond this ratio of an input's middle to its half range, constants that are folded into one
@@ -92,6 +93,8 @@ def replaced(expression: Any, table: Mapping[Any, Any]) -> Any:
                 known[part] = piecewise([(visit(v), visit(c)) for v, c in part.args])
             elif isinstance(part, sympy.core.relational.Relational):
                 known[part] = part.func(*map(visit, part.args), evaluate=False)
+            elif isinstance(part, sympy.exp):
+                known[part] = exp_form(visit(part.args[0]))
             else:
                 known[part] = part.func(*map(visit, part.args))
         return known[part]
@@ -242,18 +245,28 @@ class _Builder:
         return [self.sum(terms) for terms in sums]
 
     def settled(self, argument: Any, edge: SymbolicEdge, reach: float) -> Any:
-        """Return an argument that is at closed ends of the domain where it is so but for rounding.
+        """Return an argument that is on the borders of a function where it is so but for rounding.
 
-        A formula that is printed as one expression does without it.
+        At poles it is NaN, as in the network. A formula that is printed as one expression does
+        without it.
         """
-        sympy = self.sympy
+        sympy, borders = self.sympy, edge.function.borders
+        if not borders.values and not borders.poles:
+            return argument
         near = sympy.Float(ROUNDING * _size(edge, reach))
-        cases = []
-        for end in filter(np.isfinite, edge.function.closed):
-            argument, border = self.step("u", argument), self.number(end)
-            distance = sympy.Abs(argument - border)
-            cases.append((border, sympy.LessThan(distance, near, evaluate=False)))
-        return piecewise([*cases, (argument, sympy.true)]) if cases else argument
+        argument = self.step("u", argument)
+        places = [(self.number(own), argument - self.number(own)) for own in borders.values]
+        for pole in borders.poles:
+            distance = argument - self.number(pole)
+            if borders.period is not None:
+                period = self.number(borders.period)
+                distance -= period * sympy.floor(distance / period + sympy.Rational(1, 2))
+            places.append((sympy.nan, distance))
+        cases = [
+            (own, sympy.LessThan(sympy.Abs(distance), near, evaluate=False))
+            for own, distance in places
+        ]
+        return self.step("v", piecewise([*cases, (argument, sympy.true)]))
 
     def symbolic(
         self,
@@ -452,8 +465,7 @@ def build_program(
 
 def _probabilities(builder: _Builder, outputs: Sequence[Any], link: str) -> list[Any]:
     """Return class probabilities, in a form in which nothing overflows but to infinity."""
-    exp = builder.sympy.exp
     scores = [builder.step(f"score{k}", output) for k, output in enumerate(outputs)]
     if link == "binary":
-        return [1 / (1 + exp(scores[0])), 1 / (1 + exp(-scores[0]))]
-    return [1 / builder.sympy.Add(*(exp(other - own) for other in scores)) for own in scores]
+        return [1 / (1 + exp_form(scores[0])), 1 / (1 + exp_form(-scores[0]))]
+    return [1 / builder.sympy.Add(*(exp_form(other - own) for other in scores)) for own in scores]

@@ -11,6 +11,10 @@ from scipy.special import expit, j0, j1, jv
 
 from skkan._typing import FloatArray
 
+# Factors that leave room for others within the range of doubles.
+MODERATE = (1e-100, 1e100)
+LARGEST_POWER = 20
+
 
 @dataclass(frozen=True)
 class Power:
@@ -82,6 +86,33 @@ def zero_form(argument: Any) -> Any:
 
     del argument
     return sympy.S.Zero
+
+
+def exp_form(argument: Any) -> Any:
+    """Return the exponential of a SymPy expression, with factors that doubles can hold.
+
+    SymPy turns ``exp(c log(u) + d)`` into ``exp(d) u**c``, of which both factors may be out of
+    range.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from skkan.symbolic.library._elementary import exp_form
+    >>> x = sympy.Symbol("x")
+    >>> exp_form(2 * sympy.log(x)), exp_form(300 * sympy.log(x) - 1700)
+    (x**2, exp(300*log(x) - 1700))
+    """
+    import sympy  # noqa: PLC0415
+
+    result = sympy.exp(argument)
+    if result.func is sympy.exp or result.is_number:
+        return result
+    for part in sympy.preorder_traversal(result):
+        if part.is_Number and part and not MODERATE[0] < abs(part) < MODERATE[1]:
+            return sympy.exp(argument, evaluate=False)
+        if part.is_Pow and part.exp.is_number and abs(part.exp) > LARGEST_POWER:
+            return sympy.exp(argument, evaluate=False)
+    return result
 
 
 def gaussian_form(argument: Any) -> Any:

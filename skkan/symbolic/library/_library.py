@@ -56,7 +56,7 @@ _SYMBOLS = (
     _power("sqrt", 1, 2),
     _power("1/sqrt", -1, 3),
     _power("x^1.5", 3, 4),
-    Symbol("exp", 2, el.exp, el.exp, el.exp, el.SympyForm("exp"), redundant="shift"),
+    Symbol("exp", 2, el.exp, el.exp, el.exp, el.exp_form, redundant="shift"),
     Symbol(
         "log",
         2,
@@ -106,7 +106,15 @@ _SYMBOLS = (
     ),
     Symbol("tanh", 3, np.tanh, el.tanh_slope, el.tanh_curvature, el.SympyForm("tanh"), parity=-1),
     Symbol(
-        "sign", 3, el.sign, el.zero, el.zero, el.SympyForm("sign"), parity=-1, redundant="scale"
+        "sign",
+        3,
+        el.sign,
+        el.zero,
+        el.zero,
+        el.SympyForm("sign"),
+        jumps=(0.0,),
+        parity=-1,
+        redundant="scale",
     ),
     Symbol(
         "asin",

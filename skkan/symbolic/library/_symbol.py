@@ -4,9 +4,11 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from skkan._typing import FloatArray
+from skkan.network._symbolic_edge import Borders
 
 Function = Callable[[FloatArray], FloatArray]
 Redundancy = Literal["none", "scale", "shift", "both"]
@@ -57,6 +59,8 @@ class Symbol:
         Where the function is defined, but for `poles`.
     poles : tuple of float
         Singularities inside the domain; those of one period if `period` is given.
+    jumps : tuple of float
+        Where the function jumps, and has a value of its own.
     period : float or None
         Period of the function.
     antiperiodic : bool
@@ -90,6 +94,7 @@ class Symbol:
     form: Callable[[Any], Any]
     domain: Interval = REAL_LINE
     poles: tuple[float, ...] = ()
+    jumps: tuple[float, ...] = ()
     period: float | None = None
     antiperiodic: bool = False
     parity: int = 0
@@ -116,6 +121,22 @@ class Symbol:
             low if self.domain.low_closed else -math.inf,
             high if self.domain.high_closed else math.inf,
         )
+
+    @cached_property
+    def borders(self) -> Borders:
+        """Arguments at which rounding would decide on the value.
+
+        Examples
+        --------
+        >>> from skkan.symbolic.library._library import get_symbol
+        >>> get_symbol("1/sqrt").borders.poles, get_symbol("sign").borders.jumps
+        ((0.0,), (0.0,))
+        """
+        low, high = self.domain.low, self.domain.high
+        ends = [(low, self.domain.low_closed), (high, self.domain.high_closed)]
+        # The ends of the domain of a periodic function are none of its poles.
+        opened = () if self.period else tuple(u for u, own in ends if math.isfinite(u) and not own)
+        return Borders(self.closed, (*opened, *self.poles), self.jumps, self.period)
 
     def expression(self, argument: Any) -> Any:
         """Return the function of a SymPy expression, as a SymPy expression."""

@@ -13,7 +13,7 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.network._edge_index import check_edge
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import N_PARAMETERS, SymbolicEdge, inner_argument
+from skkan.network._symbolic_edge import N_PARAMETERS, Borders, SymbolicEdge, inner_argument
 from skkan.symbolic.library._library import LIBRARY, get_symbol, search_symbols
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._fitting import (
@@ -137,7 +137,8 @@ def fixed(
         )
     a, b = float(given[0]), float(given[1])
     ends = np.array([x.min(), x.max()])
-    low, high = sorted(inner_argument(ends, a, b, np.abs(ends).max(), function.closed).tolist())
+    borders = Borders(closed=function.closed)
+    low, high = sorted(inner_argument(ends, a, b, np.abs(ends).max(), borders).tolist())
     place = f"symbol {function.name!r} on edge (layer={layer}, i={i}, j={j})"
     if function.excludes(low, high):
         raise ValueError(
