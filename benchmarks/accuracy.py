@@ -20,6 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from reporting import argument_parser, write
 
 from skkan import KANRegressor
 from skkan.datasets import formula_names, get_formula, make_formula
@@ -167,7 +168,7 @@ def summary(rows: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--names", nargs="+", choices=formula_names(), default=formula_names())
     parser.add_argument("--samples", nargs="+", type=int, default=[1000, 3000])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
@@ -176,7 +177,6 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, help="by default more where edges are few")
     parser.add_argument("--hidden", nargs="+", type=int, help="nodes by layer, not the table's")
     parser.add_argument("--grids", nargs="+", type=int, help="intervals, not by the samples")
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rows = []
@@ -191,8 +191,7 @@ def main() -> None:
                 f"{own.seconds.median():5.1f} s a fit",
                 flush=True,
             )
-            if arguments.csv:
-                pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+            write(rows, arguments.csv)
     print(summary(pd.DataFrame(rows)))
 
 

@@ -7,7 +7,6 @@ should talk over it at the time. Run from the checkout:
     python benchmarks/cluster.py --csv cluster.csv
 """
 
-import argparse
 import time
 import warnings
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 from distributed import Client, LocalCluster, wait
+from reporting import argument_parser, write
 from sklearn.exceptions import ConvergenceWarning
 
 import skkan
@@ -86,12 +86,11 @@ def measure(solver: str, n_samples: int, max_iter: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--samples", type=int, nargs="+", default=[100_000, 400_000])
     parser.add_argument("--solvers", nargs="+", choices=HIDDEN, default=list(HIDDEN))
     parser.add_argument("--max-iter", type=int, default=24)
     parser.add_argument("--work-stealing", action="store_true", help="let idle workers take tasks")
-    parser.add_argument("--csv", help="write the table to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -102,8 +101,7 @@ def main() -> None:
             for n_samples in arguments.samples:
                 rows.append(measure(solver, n_samples, arguments.max_iter))
                 print(pd.DataFrame(rows[-1:]).to_string(index=False), flush=True)
-    if arguments.csv:
-        pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+    write(rows, arguments.csv)
 
 
 if __name__ == "__main__":

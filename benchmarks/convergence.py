@@ -9,7 +9,6 @@ leaves nothing but the splines to measure; ``exp_sin_sq`` has a hidden node. Run
     python benchmarks/convergence.py --names sine --degrees 5 --alphas 0 1e-12
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from reporting import argument_parser, write
 
 from skkan import KANRegressor
 from skkan.datasets import get_formula
@@ -101,13 +101,12 @@ def steps(own: pd.DataFrame, column: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--names", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--degrees", nargs="+", type=int, default=list(DEGREES))
     parser.add_argument("--alphas", nargs="+", type=alpha, default=["auto", 0.0])
     parser.add_argument("--samples", type=int, default=3000)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rows = []
@@ -130,8 +129,7 @@ def main() -> None:
                         f"(away from the border {steps(own, 'inner_rmse')})",
                         flush=True,
                     )
-                if arguments.csv:
-                    pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+                write(rows, arguments.csv)
 
 
 if __name__ == "__main__":

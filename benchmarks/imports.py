@@ -7,12 +7,12 @@ alike; processor times, without those of the interpreter itself. Run from the ch
     python -X importtime -c "import skkan" 2>&1 | sort -t "|" -k 2 -n | tail
 """
 
-import argparse
 import os
 import subprocess
 import sys
 
 import numpy as np
+from reporting import argument_parser
 
 STATEMENTS = {
     "nothing": "pass",
@@ -40,7 +40,7 @@ def loaded(statement: str) -> set[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     rows = [

@@ -7,7 +7,6 @@ from the checkout:
     python benchmarks/latency.py --csv latency.csv
 """
 
-import argparse
 import time
 import warnings
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from reporting import argument_parser, write
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -80,9 +79,8 @@ def validate(model: Any, X: np.ndarray) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--rows", nargs="+", type=int, default=list(ROWS))
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     results = []
@@ -111,8 +109,7 @@ def main() -> None:
                     "spline",
                     flush=True,
                 )
-    if arguments.csv:
-        pd.DataFrame(results).to_csv(arguments.csv, index=False)
+    write(results, arguments.csv)
 
 
 if __name__ == "__main__":

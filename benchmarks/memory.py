@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from reporting import argument_parser
+from reporting import write as write_rows
 
 COLUMNS = 10
 BLOCK = 2**17
@@ -120,7 +121,7 @@ def measured(arguments: argparse.Namespace, n_samples: int, folder: str) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("what", nargs="*", help="memory, mapped; by default both")
     parser.add_argument("--samples", type=int, default=1_000_000, help="of arrays in memory")
     parser.add_argument("--gigabytes", type=float, nargs="+", default=SIZES, help="of mapped files")
@@ -133,7 +134,6 @@ def main() -> None:
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--max-cache-bytes", type=int, default=2**28)
     parser.add_argument("--temporary", help="directory for the files")
-    parser.add_argument("--csv", help="write every row to this file")
     parser.add_argument("--folder", default="", help=argparse.SUPPRESS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -151,8 +151,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory(dir=arguments.temporary) as folder:
                 write(Path(folder), n_samples, arguments.dtype)
                 rows.append(measured(arguments, n_samples, folder))
-    if arguments.csv:
-        pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+    write_rows(rows, arguments.csv)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ over these. Run from the checkout, with the extra ``peers`` installed:
     python benchmarks/peers.py --names I.9.18 --seeds 1 --runs short --dtypes float64
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -21,8 +20,8 @@ import time
 import warnings
 
 import numpy as np
-import pandas as pd
 from accuracy import N_TEST, TEST_SEED, estimator
+from reporting import argument_parser, write
 from threadpoolctl import threadpool_limits
 
 from skkan import KANRegressor
@@ -203,7 +202,7 @@ def line(row: dict[str, object]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--names", nargs="+", choices=formula_names(), default=["exp_sin_sq"])
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--samples", type=int, default=1000)
@@ -215,7 +214,6 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3, help="of the timed skkan fit")
     parser.add_argument("--restarts", type=int, help="of skkan, by default as in accuracy.py")
     parser.add_argument("--threads", type=int, default=1, help="of both")
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     os.environ.setdefault("MPLBACKEND", "Agg")
     import torch
@@ -250,8 +248,7 @@ def main() -> None:
                 )
             )
         print(line(rows[-1]), flush=True)
-        if arguments.csv:
-            pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+        write(rows, arguments.csv)
 
 
 if __name__ == "__main__":

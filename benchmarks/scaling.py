@@ -8,12 +8,11 @@ over them. Run from the checkout:
     python benchmarks/scaling.py --csv scaling.csv
 """
 
-import argparse
 import time
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from reporting import argument_parser, write
 from speed import kernel
 
 from skkan.data._blocks import tuned_for_blocks
@@ -64,12 +63,11 @@ def slopes(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--what", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--samples", type=int, default=20_000, help="where they do not vary")
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1.0, help="least time for every size")
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for what in arguments.what:
@@ -85,8 +83,7 @@ def main() -> None:
             )
         print(f"{what:8s} slopes {slopes(own)}", flush=True)
         rows += own
-    if arguments.csv:
-        pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+    write(rows, arguments.csv)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from the checkout:
     python benchmarks/smoothing.py --grid-sizes 5 50 --solvers auto lm lbfgs --seeds 1
 """
 
-import argparse
 import time
 import warnings
 
 import numpy as np
 import pandas as pd
+from reporting import argument_parser, write
 from sklearn.datasets import make_friedman1
 
 from skkan import KANRegressor
@@ -60,12 +60,11 @@ def summary(rows: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--grid-sizes", nargs="+", type=int, default=list(GRID_SIZES))
     parser.add_argument("--solvers", nargs="+", choices=["auto", "lm", "lbfgs"], default=["auto"])
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     rows = []
@@ -81,8 +80,7 @@ def main() -> None:
                     f"{row['seconds']:.1f} s",
                     flush=True,
                 )
-                if arguments.csv:
-                    pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+                write(rows, arguments.csv)
     print(summary(pd.DataFrame(rows)))
 
 

@@ -28,6 +28,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from reporting import argument_parser, write
 
 SHAPES = {"large": ((10, 16, 16, 1), 10, 100_000), "small": ((2, 5, 1), 5, 1_000)}
 STEPS = 50
@@ -336,11 +337,10 @@ def line(row: dict[str, Any], own: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--csv", help="write every row to this file")
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -361,10 +361,7 @@ def main() -> None:
     for row in rows:
         if row["peer"] == "skkan" and row["task"] == "gradient":
             print(roofline(arguments.threads, row["seconds"], row["case"]))
-    if arguments.csv:
-        import pandas as pd
-
-        pd.DataFrame(rows).to_csv(arguments.csv, index=False)
+    write(rows, arguments.csv)
 
 
 if __name__ == "__main__":

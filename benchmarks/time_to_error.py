@@ -8,11 +8,11 @@ counts, with the time of its whole fit. Processor times. Run from the checkout:
     python benchmarks/time_to_error.py --seeds 0 1 2
 """
 
-import argparse
 import time
 import warnings
 
 import numpy as np
+from reporting import argument_parser
 from sklearn.datasets import make_friedman1
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -33,7 +33,7 @@ def fitted(model, X, y):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
