@@ -35,7 +35,8 @@ from skkan.training._grids import refined
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
-from skkan.training._settings import Settings, choose_solver
+from skkan.training._settings import Settings
+from skkan.training._solver_choice import choose_solver
 from skkan.training._trainer import Trainer
 
 DEFAULT_WIDTH = 5

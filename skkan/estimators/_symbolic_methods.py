@@ -15,7 +15,7 @@ from skkan.symbolic.export._code import to_code
 from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import Program, build_program
 from skkan.symbolic.recognition import _editing
-from skkan.symbolic.recognition._table import SymbolTable
+from skkan.symbolic.recognition._symbol_table import SymbolTable
 
 
 class SymbolicMixin:

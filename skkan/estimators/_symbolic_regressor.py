@@ -16,11 +16,11 @@ from skkan.data._samples import canonical_rows
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.network._hidden_layers import LayerSize, parsed, written
-from skkan.symbolic.export._equations import EquationTable
+from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, rounded
 from skkan.symbolic.export._names import valid_names
-from skkan.symbolic.library._library import get_symbol, search_symbols
-from skkan.symbolic.search._rows import function_of
+from skkan.symbolic.library._symbols import get_symbol, search_symbols
+from skkan.symbolic.search._equation_rows import function_of
 from skkan.symbolic.search._search import Search, SearchSettings
 from skkan.training._progress import CallbackSupportMixin, Progress
 

@@ -22,7 +22,8 @@ from skkan.training._grids import (
     holds_hidden_nodes,
     input_limit,
 )
-from skkan.training._settings import SOLVERS, Settings, SolverOptions, State
+from skkan.training._settings import Settings, State
+from skkan.training._solver_choice import SOLVERS, SolverOptions
 
 # Under the first, networks are nearly additive; the second lets them bend from the start, which
 # data with little noise bear.

@@ -2,15 +2,9 @@ import numpy as np
 import pytest
 from networks import draw_objective
 
-from skkan.training._settings import (
-    LM_MAX_PARAMETERS,
-    LM_MAX_WORK,
-    SOLVERS,
-    State,
-    TrainingResult,
-    choose_solver,
-)
+from skkan.training._settings import State, TrainingResult
 from skkan.training._smoothing import update_smoothing
+from skkan.training._solver_choice import LM_MAX_PARAMETERS, LM_MAX_WORK, SOLVERS, choose_solver
 
 
 def test_small_problems_are_for_levenberg_marquardt():

@@ -36,7 +36,7 @@ from skkan.symbolic.division._transforms import (
     transformed,
 )
 from skkan.symbolic.division._univariate import find_composite, find_plain
-from skkan.symbolic.export._equations import tree_size
+from skkan.symbolic.export._equation_table import tree_size
 from skkan.symbolic.library._symbol import Symbol
 
 # Largest numbers of variables for a search, for combinations of two of them, for splits, and for
@@ -83,7 +83,7 @@ class Divider:
     >>> import numpy as np
     >>> import sympy
     >>> from skkan.symbolic.division._division import Divider, Problem
-    >>> from skkan.symbolic.library._library import search_symbols
+    >>> from skkan.symbolic.library._symbols import search_symbols
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(500, 2))
     >>> y = X[:, 0] / (X[:, 1] + 3.0)
     >>> inputs = sympy.symbols("a b")

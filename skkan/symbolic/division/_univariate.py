@@ -151,7 +151,7 @@ def find_plain(
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.library._library import search_symbols
+    >>> from skkan.symbolic.library._symbols import search_symbols
     >>> from skkan.symbolic.division._univariate import find_plain
     >>> x = np.linspace(-1.0, 1.0, 100)
     >>> find_plain(x, np.exp(x), np.full(100, 0.01), search_symbols(), 1e-9)[0].symbol
@@ -172,7 +172,7 @@ def find_composite(
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.library._library import search_symbols
+    >>> from skkan.symbolic.library._symbols import search_symbols
     >>> from skkan.symbolic.division._univariate import find_composite
     >>> x = np.linspace(-1.0, 1.0, 100)
     >>> y = 1.0 / np.sqrt(2.0 - x**2)

@@ -4,7 +4,7 @@ from typing import Any
 
 from skkan.network._symbolic_edge import ROUNDING
 from skkan.symbolic.export._program import piecewise, rebuilt
-from skkan.symbolic.library._elementary import exp_form
+from skkan.symbolic.library._function_values import exp_form
 
 
 def with_closed_ends(expression: Any) -> Any:
@@ -25,7 +25,7 @@ def with_closed_ends(expression: Any) -> Any:
     --------
     >>> import sympy
     >>> from skkan.symbolic.export._closed_ends import with_closed_ends
-    >>> from skkan.symbolic.search._rows import function_of
+    >>> from skkan.symbolic.search._equation_rows import function_of
     >>> x = sympy.Symbol("x")
     >>> function_of(with_closed_ends(sympy.sqrt(0.3 - x)), ["x"])([[0.1 + 0.2]])
     array([0.])

@@ -9,7 +9,7 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.symbolic.export._code import python_printer
-from skkan.symbolic.export._collection import collected
+from skkan.symbolic.export._collect_constants import collected
 from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import Constants, Program, build_program, replaced
 from skkan.symbolic.export._rounding import snap

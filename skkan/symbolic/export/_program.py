@@ -17,7 +17,7 @@ from skkan._typing import FloatArray
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._symbolic_edge import ROUNDING, SymbolicEdge
-from skkan.symbolic.library._elementary import exp_form
+from skkan.symbolic.library._function_values import exp_form
 from skkan.symbolic.library._symbol import Symbol
 
 # Beyond this ratio of an input's middle to its half range, constants that are folded into one

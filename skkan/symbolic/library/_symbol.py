@@ -79,7 +79,7 @@ class Symbol:
 
     Examples
     --------
-    >>> from skkan.symbolic.library._library import get_symbol
+    >>> from skkan.symbolic.library._symbols import get_symbol
     >>> get_symbol("log").excludes(-1.0, 1.0), get_symbol("log").excludes(0.5, 1.0)
     (True, False)
     >>> get_symbol("tan").excludes(5.0, 7.0), get_symbol("tan").excludes(3.0, 5.0)
@@ -112,7 +112,7 @@ class Symbol:
 
         Examples
         --------
-        >>> from skkan.symbolic.library._library import get_symbol
+        >>> from skkan.symbolic.library._symbols import get_symbol
         >>> get_symbol("sqrt").closed
         (0.0, inf)
         """
@@ -128,7 +128,7 @@ class Symbol:
 
         Examples
         --------
-        >>> from skkan.symbolic.library._library import get_symbol
+        >>> from skkan.symbolic.library._symbols import get_symbol
         >>> get_symbol("1/sqrt").borders.poles, get_symbol("sign").borders.jumps
         ((0.0,), (0.0,))
         """
@@ -156,7 +156,7 @@ class Symbol:
 
         Examples
         --------
-        >>> from skkan.symbolic.library._library import get_symbol
+        >>> from skkan.symbolic.library._symbols import get_symbol
         >>> [(branch.low, branch.high) for branch in get_symbol("1/x").branches()]
         [(-inf, 0.0), (0.0, inf)]
         """

@@ -136,7 +136,7 @@ def user_symbol(name: str, expression: Any, complexity: int = 3) -> Symbol:
     --------
     >>> import numpy as np
     >>> import sympy
-    >>> from skkan.symbolic.library._library import user_symbol
+    >>> from skkan.symbolic.library._symbols import user_symbol
     >>> z = sympy.Symbol("z")
     >>> entropy = user_symbol("entropy", z * sympy.log(z))
     >>> entropy.slope(np.array([1.0, -1.0]))

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.library._library import get_symbol, search_symbols
 from skkan.symbolic.library._symbol import Symbol
+from skkan.symbolic.library._symbols import get_symbol, search_symbols
 from skkan.symbolic.recognition._edge_samples import Samples
 from skkan.symbolic.recognition._parametrizations import (
     LARGEST,

@@ -278,7 +278,7 @@ def parametrizations_of(symbol: Symbol) -> list[Parametrization]:
     Examples
     --------
     >>> from skkan.symbolic.recognition._parametrizations import parametrizations_of
-    >>> from skkan.symbolic.library._library import get_symbol
+    >>> from skkan.symbolic.library._symbols import get_symbol
     >>> parametrizations_of(get_symbol("x^2")), len(parametrizations_of(get_symbol("log")))
     ([Shift(sign=1.0)], 2)
     """

@@ -19,8 +19,8 @@ from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
 from skkan.solvers._lm import minimize_lm
-from skkan.symbolic.library._library import LIBRARY
 from skkan.symbolic.library._symbol import Symbol
+from skkan.symbolic.library._symbols import LIBRARY
 from skkan.symbolic.recognition._editing import (
     CONSTANT,
     edge_samples,

@@ -15,13 +15,19 @@ from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._penalties import Penalty
-from skkan.symbolic.division._division_formulas import divided_formulas, is_explained
-from skkan.symbolic.export._equations import EquationTable, front
+from skkan.symbolic.division._formulas import divided_formulas, is_explained
+from skkan.symbolic.export._equation_table import EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._recognition import Candidate, Recogniser, nondominated
 from skkan.symbolic.recognition._simplify import simplify
-from skkan.symbolic.search._rows import Samples, constant_row, function_of, mean_square, tidied_row
+from skkan.symbolic.search._equation_rows import (
+    Samples,
+    constant_row,
+    function_of,
+    mean_square,
+    tidied_row,
+)
 from skkan.training._progress import Phase, Progress, RelayedProgress
 
 THRESHOLDS = ((1e-2, 3e-2), (1e-3, 1e-3))

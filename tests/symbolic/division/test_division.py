@@ -3,9 +3,9 @@ import pytest
 import sympy
 
 from skkan.symbolic.division._division import Divider
-from skkan.symbolic.division._division_formulas import divided_formulas, is_explained
+from skkan.symbolic.division._formulas import divided_formulas, is_explained
 from skkan.symbolic.division._subproblem import Problem, is_white
-from skkan.symbolic.library._library import get_symbol
+from skkan.symbolic.library._symbols import get_symbol
 
 NAMES = ("x", "x^2", "1/x", "sqrt", "exp", "log", "sin", "asin", "1/x^2", "1/sqrt", "tanh")
 SYMBOLS = [get_symbol(name) for name in NAMES]

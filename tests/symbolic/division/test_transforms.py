@@ -10,7 +10,7 @@ from skkan.symbolic.division._transforms import (
     combinations,
     transformed,
 )
-from skkan.symbolic.library._library import LIBRARY
+from skkan.symbolic.library._symbols import LIBRARY
 
 t = sympy.Symbol("t", real=True)
 ids = [own.name for own in (IDENTITY, *TRANSFORMS)]

@@ -3,7 +3,7 @@ import pytest
 import sympy
 
 from skkan.symbolic.division._univariate import find_composite, find_plain
-from skkan.symbolic.library._library import get_symbol
+from skkan.symbolic.library._symbols import get_symbol
 
 X = np.linspace(0.3, 3.0, 200)
 WEIGHT = np.full(200, 1 / 200)

@@ -10,8 +10,8 @@ from skkan.network._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
-from skkan.symbolic.library._library import get_symbol
-from skkan.symbolic.search._rows import function_of
+from skkan.symbolic.library._symbols import get_symbol
+from skkan.symbolic.search._equation_rows import function_of
 
 BORDERS = [
     ("sqrt", 0.0, 1.0),

@@ -14,7 +14,7 @@ from skkan.symbolic.export._code import to_code
 from skkan.symbolic.export._formula import FormulaFunction
 from skkan.symbolic.export._names import JULIA, valid_names
 from skkan.symbolic.export._program import Program
-from skkan.symbolic.library._library import get_symbol, symbol_names
+from skkan.symbolic.library._symbols import get_symbol, symbol_names
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler")

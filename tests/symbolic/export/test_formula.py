@@ -17,7 +17,7 @@ from skkan.symbolic.export._code import to_code
 from skkan.symbolic.export._formula import FormulaFunction, rounded
 from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import Program, build_program
-from skkan.symbolic.library._library import get_symbol
+from skkan.symbolic.library._symbols import get_symbol
 
 COMPILER = shutil.which("cc")
 X0, X1 = sympy.symbols("x0 x1")

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from skkan.symbolic.library._library import get_symbol
 from skkan.symbolic.library._symbol import Interval
+from skkan.symbolic.library._symbols import get_symbol
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import sympy
 
-from skkan.symbolic.library._library import get_symbol, user_symbol
+from skkan.symbolic.library._symbols import get_symbol, user_symbol
 from skkan.symbolic.recognition._fitting import fit_symbol
 
 z = sympy.Symbol("z")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from skkan.symbolic.library._library import LIBRARY, get_symbol
+from skkan.symbolic.library._symbols import LIBRARY, get_symbol
 from skkan.symbolic.recognition._fitting import (
     FLOOR,
     Parameters,

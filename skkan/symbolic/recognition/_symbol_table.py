@@ -22,7 +22,7 @@ class SymbolTable(Sequence[dict[str, Any]]):
     --------
     >>> import numpy as np
     >>> from skkan.symbolic.recognition._fitting import rank_symbols
-    >>> from skkan.symbolic.recognition._table import SymbolTable
+    >>> from skkan.symbolic.recognition._symbol_table import SymbolTable
     >>> x = np.linspace(1.0, 2.0, 50)
     >>> SymbolTable(rank_symbols(x, 2.0 * np.log(x), ["log", "x"]))
     symbol            r2  complexity            a            b            c            d

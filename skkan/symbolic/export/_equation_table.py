@@ -22,7 +22,7 @@ class EquationTable(Sequence[dict[str, Any]]):
 
     Examples
     --------
-    >>> from skkan.symbolic.export._equations import EquationTable
+    >>> from skkan.symbolic.export._equation_table import EquationTable
     >>> EquationTable([dict(complexity=1, loss=0.5, score=0.0, equation="x0", shape=(1, 1))])
     complexity        loss     score  equation
              1         0.5         0  x0
@@ -93,7 +93,7 @@ def without_trifles(formula: Any, loss_of: Callable[[Any], float], limit: float)
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.export._equations import without_trifles
+    >>> from skkan.symbolic.export._equation_table import without_trifles
     >>> x, y = sympy.symbols("x y")
     >>> without_trifles(
     ...     x + 1e-9 * y, lambda own: abs(float((own - x).subs({x: 2.0, y: 1.0}))), 1e-6
@@ -117,7 +117,7 @@ def plain_constants(formula: Any) -> Any:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.export._equations import plain_constants
+    >>> from skkan.symbolic.export._equation_table import plain_constants
     >>> x = sympy.Symbol("x")
     >>> plain_constants(16 * x / (5 * sympy.pi) + sympy.pi / 2).atoms(sympy.Float)
     {1.01859163578813}

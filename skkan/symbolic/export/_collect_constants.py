@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skkan.symbolic.export._program import piecewise, rebuilt
-from skkan.symbolic.library._elementary import exp_form
+from skkan.symbolic.library._function_values import exp_form
 
 # Coefficients that are as large as another but for this share count as equal.
 AS_LARGE = 1e-3
@@ -30,7 +30,7 @@ def collected(expression: Any) -> Any:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.export._collection import collected
+    >>> from skkan.symbolic.export._collect_constants import collected
     >>> x, y = sympy.symbols("x y")
     >>> collected(0.5 * (2.0 * x + 4.0) ** 2 + 1.0)
     2.0*(x + 2.0)**2 + 1.0

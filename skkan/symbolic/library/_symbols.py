@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, j0
 
-from skkan.symbolic.library import _elementary as el
+from skkan.symbolic.library import _function_values as el
 from skkan.symbolic.library._symbol import Interval, Symbol
 from skkan.symbolic.library._user_symbols import user_symbol
 
@@ -208,7 +208,7 @@ def symbol_names() -> list[str]:
 
     Examples
     --------
-    >>> from skkan.symbolic.library._library import symbol_names
+    >>> from skkan.symbolic.library._symbols import symbol_names
     >>> symbol_names()[:4]
     ['0', 'x', 'x^2', 'x^3']
     """
@@ -242,7 +242,7 @@ def get_symbol(symbol: Any) -> Symbol:
 
     Examples
     --------
-    >>> from skkan.symbolic.library._library import get_symbol
+    >>> from skkan.symbolic.library._symbols import get_symbol
     >>> get_symbol("arctan")
     <Symbol atan>
     """

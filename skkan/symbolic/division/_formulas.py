@@ -50,8 +50,8 @@ def divided_formulas(
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._division_formulas import divided_formulas
-    >>> from skkan.symbolic.library._library import search_symbols
+    >>> from skkan.symbolic.division._formulas import divided_formulas
+    >>> from skkan.symbolic.library._symbols import search_symbols
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(300, 2))
     >>> y = X[:, 0] * np.sin(X[:, 1]) + 1.0
     >>> divided_formulas(X, y, np.ones(300), search_symbols(), ["a", "b"])[0]
@@ -117,7 +117,7 @@ def is_explained(X: FloatArray, y: FloatArray, predicted: FloatArray, weight: Fl
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._division_formulas import is_explained
+    >>> from skkan.symbolic.division._formulas import is_explained
     >>> x = np.linspace(0.0, 1.0, 100)
     >>> is_explained(x[:, None], np.exp(x), 1.0 + x + 0.5 * x**2, np.ones(100))
     False

@@ -30,7 +30,7 @@ class Power:
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.library._elementary import Power
+    >>> from skkan.symbolic.library._function_values import Power
     >>> Power(6)(np.array([2.0])), Power(6).derivative()(np.array([2.0]))
     (array([8.]), array([12.]))
     """
@@ -97,7 +97,7 @@ def exp_form(argument: Any) -> Any:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.library._elementary import exp_form
+    >>> from skkan.symbolic.library._function_values import exp_form
     >>> x = sympy.Symbol("x")
     >>> exp_form(2 * sympy.log(x)), exp_form(300 * sympy.log(x) - 1700)
     (x**2, exp(300*log(x) - 1700))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from skkan.symbolic.library._library import (
+from skkan.symbolic.library._symbols import (
     ALIASES,
     LIBRARY,
     get_symbol,

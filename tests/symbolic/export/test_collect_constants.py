@@ -3,7 +3,7 @@ import pytest
 import sympy
 
 from skkan import KANRegressor
-from skkan.symbolic.export._collection import collected
+from skkan.symbolic.export._collect_constants import collected
 from skkan.symbolic.export._formula import rounded
 
 x, y = sympy.symbols("x y")

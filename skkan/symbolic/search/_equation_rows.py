@@ -8,7 +8,7 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.symbolic.export._closed_ends import with_closed_ends
-from skkan.symbolic.export._equations import plain_constants, tree_size, without_trifles
+from skkan.symbolic.export._equation_table import plain_constants, tree_size, without_trifles
 from skkan.symbolic.export._formula import FormulaFunction
 from skkan.symbolic.export._program import Program
 
@@ -26,7 +26,7 @@ def function_of(formula: Any, names: Sequence[str]) -> FormulaFunction:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.search._rows import function_of
+    >>> from skkan.symbolic.search._equation_rows import function_of
     >>> function_of(sympy.Symbol("b") ** 2, ["a", "b"])([[1.0, 3.0]])
     array([9.])
     """
