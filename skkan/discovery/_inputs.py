@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_array
 
 from skkan._typing import FloatArray
 from skkan.network._hidden_layers import is_integer
-from skkan.symbolic.export._formula import valid_names
+from skkan.symbolic.export._names import valid_names
 
 MIN_SAMPLES = 30
 
