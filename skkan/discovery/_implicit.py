@@ -9,8 +9,8 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.symbolic.export._rounding import snap
-from skkan.symbolic.library._symbols import get_symbol
 from skkan.symbolic.library._symbol import Symbol
+from skkan.symbolic.library._symbols import get_symbol
 
 NAMES = ("x", "x^2", "x^3", "x^4", "sqrt", "log", "exp", "1/x", "1/x^2", "sin", "cos", "abs")
 # A variance this many times the smallest is as good.
