@@ -35,11 +35,19 @@ def _two(x: FloatArray) -> FloatArray:
     return np.full_like(x, 2.0)
 
 
+def _none(x: FloatArray, order: int) -> FloatArray:
+    return np.zeros_like(x) if order else x
+
+
+def _exp_higher(x: FloatArray, order: int) -> FloatArray:
+    return np.exp(x) if order else x
+
+
 FUNCTIONS = {
     "sin": BASE_FUNCTIONS["sin"],
     "tanh": BASE_FUNCTIONS["tanh"],
-    "square": BaseFunction("square", np.square, _twice, _two),
-    "exp": BaseFunction("exp", np.exp, np.exp, np.exp),
+    "square": BaseFunction("square", np.square, _twice, _two, _none),
+    "exp": BaseFunction("exp", np.exp, np.exp, np.exp, _exp_higher),
 }
 """Functions of symbolic edges."""
 

@@ -68,6 +68,10 @@ class EdgeFunction(Protocol):
         """Arguments at which rounding would decide on the value."""
         ...
 
+    def derivatives(self, u: FloatArray, top: int) -> FloatArray:
+        """Return the derivatives of order 0 to `top`, on a first axis."""
+        ...
+
 
 def inner_argument(
     x: FloatArray,
@@ -164,6 +168,16 @@ class SymbolicEdge:
         a, _, c, _ = self.parameters
         with np.errstate(all="ignore"):
             return a * c * self.function.slope(self._argument(x, reach, 1.0))
+
+    def function_derivatives(self, x: FloatArray, top: int, reach: float = 0.0) -> FloatArray:
+        """Return the derivatives of ``f`` at ``a x + b``, order 0 to `top` on a first axis.
+
+        Those of order 1 and more are taken next to a closed end where the argument is at one.
+        """
+        with np.errstate(all="ignore"):
+            found = self.function.derivatives(self._argument(x, reach, 1.0), top)
+            found[0] = self.function.value(self._argument(x, reach))
+        return found
 
     def parameter_slopes(self, x: FloatArray, reach: float = 0.0) -> FloatArray:
         """Return its derivatives with respect to ``a, b, c, d``, on a last axis of length 4."""

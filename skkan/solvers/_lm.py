@@ -20,6 +20,7 @@ J. Nocedal and S. Wright, *Numerical Optimization*, Springer 2006, section 7.1.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -38,10 +39,55 @@ CG_TOLERANCE = 0.05
 CG_MAX_ITER = 100
 
 
+class LeastSquares(Protocol):
+    """What is asked of an objective whose ``H`` is built as a matrix."""
+
+    @property
+    def bends(self) -> bool:
+        """Whether a correction of second order may be of use."""
+        ...
+
+    def value(self, parameters: FloatArray) -> float:
+        """Return the objective."""
+        ...
+
+    def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Return objective, gradient, and the Gauss-Newton matrix without penalties."""
+        ...
+
+    def add_penalty_hessian(self, parameters: FloatArray, matrix: FloatArray) -> None:
+        """Add the curvature of the penalties to `matrix`, in place."""
+        ...
+
+    def second_difference(self, parameters: FloatArray, change: FloatArray) -> FloatArray:
+        """Return what the rows do beyond their tangent, as a gradient."""
+        ...
+
+
+class System(Protocol):
+    """The linearised problem at a point: objective, gradient and scaling there, and the steps."""
+
+    value: float
+    gradient: FloatArray
+    scale: FloatArray
+
+    def move_to(self, parameters: FloatArray) -> None:
+        """Linearise at `parameters`."""
+        ...
+
+    def step(self, damping: float) -> FloatArray | None:
+        """Solve the damped system, or return None where that is not possible."""
+        ...
+
+    def bent(self, step: FloatArray) -> FloatArray:
+        """Return the latest step with its correction of second order, where that is small."""
+        ...
+
+
 class DenseSystem:
     """The linearised problem at a point, with ``H`` as a matrix."""
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: LeastSquares) -> None:
         self._objective = objective
 
     def move_to(self, parameters: FloatArray) -> None:
@@ -133,18 +179,20 @@ class KrylovSystem:
 
 
 def minimize_lm(
-    objective: Objective,
+    objective: LeastSquares,
     parameters: FloatArray,
     max_iter: int,
     tol: float,
     callback: Callable[[float, FloatArray], bool] | None = None,
     damping: float = 1e-3,
+    system: System | None = None,
+    settled: float = 1.0,
 ) -> SolverResult:
     """Minimise `objective` from `parameters`.
 
     Parameters
     ----------
-    objective : Objective
+    objective : Objective or LeastSquares
         Gives value, gradient and the Gauss-Newton matrix.
     parameters : ndarray of shape (n_parameters,)
         Starting point.
@@ -157,12 +205,21 @@ def minimize_lm(
         True.
     damping : float, default=1e-3
         First ``mu``.
+    system : System, optional
+        Solves the linearised problem. By default a :class:`DenseSystem`, or a
+        :class:`KrylovSystem` where an :class:`Objective` has many parameters.
+    settled : float, default=1.0
+        Largest damping with which a step counts as full. Where some rows weigh far more than
+        others, steps along what the others decide are short with any damping worth mentioning.
     """
     history: list[float] = []
     growth = 2.0
     converged = False
-    dense = len(parameters) <= DENSE_MAX_PARAMETERS
-    system = DenseSystem(objective) if dense else KrylovSystem(objective)
+    if system is None:
+        if isinstance(objective, Objective) and len(parameters) > DENSE_MAX_PARAMETERS:
+            system = KrylovSystem(objective)
+        else:
+            system = DenseSystem(objective)
     system.move_to(parameters)
     while len(history) < max_iter and not converged:
         accepted = False
@@ -173,7 +230,7 @@ def minimize_lm(
                 growth *= 2.0
                 continue
             predicted = 0.5 * float(step @ (damping * system.scale * step - system.gradient))
-            converged = predicted <= tol * abs(system.value) and damping <= 1.0
+            converged = predicted <= tol * abs(system.value) and damping <= settled
             trial = parameters + (step if converged else system.bent(step))
             value = objective.value(trial)
             gain = (system.value - value) / predicted if predicted > 0.0 else -1.0

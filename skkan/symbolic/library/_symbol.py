@@ -4,8 +4,10 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from functools import cache, cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.network._symbolic_edge import Borders
@@ -39,6 +41,16 @@ class Interval:
 
 
 REAL_LINE = Interval()
+
+
+@cache
+def _higher_derivative(form: Callable[[Any], Any], order: int) -> Function:
+    """Return a derivative of the function that a form writes in SymPy."""
+    import sympy  # noqa: PLC0415
+
+    variable = sympy.Symbol("u", real=True)
+    compiled = sympy.lambdify(variable, form(variable).diff(variable, order), ["scipy", "numpy"])
+    return cast(Function, compiled)
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,23 @@ class Symbol:
     def expression(self, argument: Any) -> Any:
         """Return the function of a SymPy expression, as a SymPy expression."""
         return self.form(argument)
+
+    def derivatives(self, u: FloatArray, top: int) -> FloatArray:
+        """Return the derivatives of order 0 to `top` on a first axis, NaN outside the domain.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan.symbolic.library._symbols import get_symbol
+        >>> get_symbol("x^3").derivatives(np.array([2.0]), 4).ravel()
+        array([ 8., 12., 12.,  6.,  0.])
+        """
+        found = [self.value(u), self.slope(u), self.curvature(u)][: top + 1]
+        with np.errstate(all="ignore"):
+            for order in range(3, top + 1):
+                own = np.broadcast_to(_higher_derivative(self.form, order)(u), u.shape)
+                found.append(np.where(np.isnan(found[0]), np.nan, own))
+        return np.stack(found)
 
     def excludes(self, u_low: float, u_high: float) -> bool:
         """Tell whether the function is undefined or singular somewhere on ``[u_low, u_high]``."""

@@ -1,0 +1,6 @@
+"""Differential equations, from SymPy to a solution."""
+
+from skkan.pde._conditions import normal
+from skkan.pde._solver import KANSolver
+
+__all__ = ["KANSolver", "normal"]

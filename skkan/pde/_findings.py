@@ -1,0 +1,107 @@
+"""What can be said of a solution: how large its residuals are, and how certain its parameters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.pde._model import Model
+from skkan.pde._residuals import Evaluation, Group, Residuals
+from skkan.pde._statement import Statement
+
+# Below this share of what the scales of all parameters have, a direction is not known.
+SINGULAR = 1e-13
+
+
+@dataclass(frozen=True)
+class ResidualSize:
+    """How large the residuals of an equation are.
+
+    Attributes
+    ----------
+    rms : float
+        Root of their mean square.
+    share : float
+        The same over that of the equation's terms.
+    largest : float
+        Largest of them.
+    where : ndarray of shape (n_variables,)
+        Where that is.
+    """
+
+    rms: float
+    share: float
+    largest: float
+    where: FloatArray
+
+
+def residual_sizes(
+    statement: Statement, model: Model, X: FloatArray, constants: Sequence[float]
+) -> list[ResidualSize]:
+    """Return the size of the residuals of every equation at points."""
+    group = statement.interior_group(X)
+    values, terms = [], []
+    for chunk in group.chunks(model):
+        at = Evaluation(group.formula, model, chunk, constants, pull=True)
+        values.append(at.values)
+        terms.append(at.magnitudes())
+    residuals, sizes = np.abs(np.concatenate(values)), np.concatenate(terms)
+    found = []
+    for own, size in zip(residuals.T, sizes.T, strict=True):
+        rms, scale = (float(np.sqrt(np.mean(column**2))) for column in (own, size))
+        worst = int(np.argmax(own))
+        found.append(
+            ResidualSize(rms, rms / scale if scale > 0.0 else 0.0, float(own[worst]), X[worst])
+        )
+    return found
+
+
+def standard_errors(model: Model, groups: Sequence[Any], constants: Sequence[float]) -> FloatArray:
+    """Return the standard errors of the numbers sought, from the noise of the measurements.
+
+    To first order the estimate moves by ``H^-1 J' d`` with an error ``d`` of the measurements, the
+    rows ``J`` of their Jacobian, and the Gauss-Newton matrix ``H`` of all rows. The variance of the
+    errors is that of the residuals of every unknown's measurements.
+
+    Parameters
+    ----------
+    model : Model
+        The solution.
+    groups : sequence of Group or IntegralGroup
+        Rows at the end of the fit.
+    constants : sequence of float
+        Values of the constants.
+
+    Returns
+    -------
+    errors : ndarray of shape (n_scalars,)
+        NaN where there are no measurements.
+    """
+    n_scalars = len(model.scalars)
+    measured = [
+        own for own in groups if isinstance(own, Group) and own.name.startswith("measurements")
+    ]
+    if not measured or not n_scalars:
+        return np.full(n_scalars, np.nan)
+    residuals = Residuals(model, groups, constants)
+    _, jacobian = residuals.linearised(model.get_parameters())
+    scale = np.sqrt(np.einsum("np,np->p", jacobian, jacobian))
+    scale = np.maximum(scale, 1e-14 * scale.max())
+    _, triangle = np.linalg.qr(jacobian / scale)
+    u, s, vt = np.linalg.svd(triangle)
+    del u
+    kept = s > np.sqrt(SINGULAR) * s[0]
+    covariance = np.zeros((n_scalars, n_scalars))
+    total = sum(own.n_rows for own in measured)
+    for own in measured:
+        parts = list(own.rows(model, constants, want_jacobian=True))
+        rows = np.concatenate([values for values, _ in parts])
+        slopes = np.concatenate([part for _, part in parts if part is not None])
+        spare = max(1.0, own.n_rows - n_scalars * own.n_rows / total)
+        variance = float(rows @ rows) / spare
+        influence = ((slopes / scale) @ vt[kept].T / s[kept] ** 2) @ vt[kept]
+        influence = influence[:, -n_scalars:] / scale[-n_scalars:]
+        covariance += variance * influence.T @ influence
+    return np.sqrt(np.diag(covariance)) * model.number_slopes()

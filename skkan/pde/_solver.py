@@ -1,0 +1,565 @@
+"""KANSolver."""
+
+import warnings
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skkan._typing import FloatArray
+from skkan.network._hidden_layers import Arities, is_integer, parsed
+from skkan.network._multi_index import multi_index
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.pde._domain import domain_of
+from skkan.pde._findings import residual_sizes, standard_errors
+from skkan.pde._formulas import SolutionFunction, formulas
+from skkan.pde._pickling import decoded, encoded
+from skkan.pde._schedule import Options, Outcome, Schedule, equation_values
+from skkan.pde._statement import Statement, statement_of
+from skkan.training._progress import CallbackSupportMixin, Progress
+
+# Residuals above this share of the equation's terms get a warning.
+LARGE_RESIDUAL = 1e-2
+SYMBOLIC = ("equations", "domain", "conditions", "parameters", "continuation", "known", "inside")
+
+
+class KANSolver(CallbackSupportMixin, BaseEstimator):
+    """Solver of differential equations by Kolmogorov-Arnold networks.
+
+    The equations are SymPy's. Their residuals at points of the domain, those of the conditions and,
+    if there are any, those of measurements are made small by least squares, with derivatives that
+    are exact: of the network by its inputs, and of all residuals by its coefficients.
+
+    Parameters
+    ----------
+    equations : sympy.Eq, sympy.Expr or sequence of them
+        Equations, or expressions that are to be zero, of order four at most. The unknowns are the
+        undefined functions of all variables of `domain`, in their order. Undefined functions of
+        other arguments, as ``D(u(t, x))`` or ``k(x)``, are sought too.
+    domain : dict of sympy.Symbol to (float, float)
+        The variables, in the order of the columns of `X`, and their ends.
+    conditions : sympy.Eq, sympy.Expr or sequence of them
+        Initial and boundary conditions: values or derivatives at fixed values of a variable, as
+        ``Eq(u(0, x), f(x))`` or ``Eq(u(t, x).diff(x).subs(x, 1), 0)``; at two places, as
+        ``Eq(u(t, -1), u(t, 1))``; on the whole border, as ``Eq(u(x, y), 0)``, where
+        :func:`normal` stands for the outward normal; on integrals over the domain, as
+        ``Eq(Integral(u(x)**2, (x, 0, 1)), 1)``.
+    parameters : dict of sympy.Symbol to float, optional
+        Numbers in the equations that are sought, with the values to start from. Those of symbols
+        that are ``positive=True`` stay positive.
+    hidden_layer_sizes : int or array-like, default="auto"
+        Hidden layers as for :class:`skkan.KANRegressor`. "auto" is ``()`` for one variable, the
+        solution then being a spline, and ``(5,)`` for more.
+    grid_size : int or array-like of int, default="auto"
+        Numbers of grid intervals, from coarse to fine. "auto" is ``(10, 20, 40)`` for one variable
+        and ``(5, 10)`` for more.
+    degree : int, default=5
+        Degree of the splines, larger than the order of the equations.
+    exact_conditions : bool, default=False
+        Whether conditions hold by construction, on a box: values, and slopes where the value is
+        given too, by transfinite interpolation times the network, and periodicity by the cosine
+        and sine of the variable. All others hold by least squares.
+    continuation : dict of sympy.Symbol to (float, float), optional
+        Numbers in the equations that go from the first to the second value during the fit, by
+        steps whose size follows their success.
+    inside : callable or sympy.Expr, optional
+        The part of the box that is the domain: ``inside(X)`` returns booleans for points of shape
+        (n_points, n_variables); an expression is negative inside.
+    boundary : array-like of shape (n_points, n_variables), optional
+        Points of the border. By default they are found, but for a cloud of `points`.
+    points : array-like of shape (n_points, n_variables), optional
+        Points inside, in place of quasi-random ones.
+    known : dict of sympy function class to callable, optional
+        Functions in equations or conditions that are given: ``f(x, y)`` is evaluated as
+        ``known[f](x, y)`` on arrays of shape (n_points,).
+    n_points : int, optional
+        Number of points of the equations. By default four times the number of parameters over that
+        of the equations, and 300 at least; with one variable, Gauss points of every interval.
+    adaptive : bool, default=True
+        Whether points go where the residual is large, and knots where the solution bends.
+    function_hidden_layer_sizes : int or array-like, default=(3,)
+        Hidden layers of unknown functions of several arguments.
+    function_grid_size : int, default=5
+        Grid intervals of unknown functions.
+    n_restarts : int, default=8
+        Largest number of random starts; the best after some iterations is gone on with, and none
+        is made after one that is good.
+    max_iter : int, default=200
+        Iterations on the last grid.
+    tol : float, default=1e-3
+        Iterations end when a step is predicted to lower the loss by less, relatively.
+    random_state : int, RandomState instance or None, default=None
+        Source of starts and points. An int makes fits repeatable.
+    verbose : int or bool, default=0
+        Whether to print a line per phase.
+
+    Attributes
+    ----------
+    network_ : Network
+        The network. Unless conditions are exact, it takes points in the units of the variables and
+        returns the unknowns.
+    parameters_ : dict of sympy.Symbol to float
+        The numbers sought.
+    parameter_errors_ : dict of sympy.Symbol to float
+        Their standard errors, from the noise of the measurements; NaN without any.
+    unknowns_ : tuple of sympy function classes
+        The unknowns, in the order of the columns of predictions.
+    points_ : ndarray of shape (n_points, n_variables)
+        Points of the equations at the end.
+    residual_ : ndarray of shape (n_equations,)
+        Root mean squares of the residuals of the equations on fresh points.
+    relative_residual_ : ndarray of shape (n_equations,)
+        The same over that of the equations' terms.
+    loss_ : float
+        Half the weighted mean square of all residuals.
+    loss_curve_ : list of float
+        Loss by iteration. It jumps where grids, points or weights change.
+    n_iter_ : int
+        Number of iterations.
+    n_features_in_ : int
+        Number of variables.
+    feature_names_in_ : ndarray of str
+        Their names.
+
+    See Also
+    --------
+    skkan.KANRegressor : Networks from data.
+
+    Notes
+    -----
+    The rows of conditions are weighed by the root of their curvature, the mean square of their
+    derivatives by the coefficients, relative to that of the equations, where grids or points are
+    new: on fine grids second derivatives outweigh values by the square of the number of intervals.
+    Measurements get a hundredth of such a weight, so that equations hold whatever the noise.
+
+    A keyboard interrupt ends the fit with a warning and leaves the best solution so far.
+
+    References
+    ----------
+    M. Raissi, P. Perdikaris and G. Karniadakis, "Physics-informed neural networks", J.
+    Computational Physics 2019.
+    Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756, section 3.4.
+    J. Mueller and M. Zeinhofer, "Achieving high accuracy with PINNs via energy natural gradient
+    descent", arXiv:2302.13163.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sympy as sp
+    >>> from skkan.pde import KANSolver
+    >>> x, u = sp.Symbol("x"), sp.Function("u")
+    >>> equation = sp.Eq(u(x).diff(x, 2) + u(x), 0)
+    >>> conditions = [sp.Eq(u(0), 0), sp.Eq(u(1), sp.sin(1))]
+    >>> solver = KANSolver(equation, {x: (0, 1)}, conditions, random_state=0).fit()
+    >>> X = np.linspace(0.0, 1.0, 5)[:, None]
+    >>> bool(np.allclose(solver.predict(X), np.sin(X[:, 0]), rtol=0, atol=1e-9))
+    True
+    >>> solver.derivative(X, x, 2)[2].round(6)
+    np.float64(-0.479426)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": [
+            "array-like",
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "grid_size": [
+            "array-like",
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "degree": [Interval(Integral, 2, 15, closed="both")],
+        "exact_conditions": ["boolean"],
+        "n_points": [Interval(Integral, 1, None, closed="left"), None],
+        "adaptive": ["boolean"],
+        "function_hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "function_grid_size": [Interval(Integral, 1, None, closed="left")],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        equations: Any,
+        domain: Any,
+        conditions: Any,
+        *,
+        parameters: Any = None,
+        hidden_layer_sizes: ArrayLike | str = "auto",
+        grid_size: int | ArrayLike | str = "auto",
+        degree: int = 5,
+        exact_conditions: bool = False,
+        continuation: Any = None,
+        inside: Any = None,
+        boundary: ArrayLike | None = None,
+        points: ArrayLike | None = None,
+        known: Any = None,
+        n_points: int | None = None,
+        adaptive: bool = True,
+        function_hidden_layer_sizes: ArrayLike = (3,),
+        function_grid_size: int = 5,
+        n_restarts: int = 8,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.equations = equations
+        self.domain = domain
+        self.conditions = conditions
+        self.parameters = parameters
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.grid_size = grid_size
+        self.degree = degree
+        self.exact_conditions = exact_conditions
+        self.continuation = continuation
+        self.inside = inside
+        self.boundary = boundary
+        self.points = points
+        self.known = known
+        self.n_points = n_points
+        self.adaptive = adaptive
+        self.function_hidden_layer_sizes = function_hidden_layer_sizes
+        self.function_grid_size = function_grid_size
+        self.n_restarts = n_restarts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Self:
+        """Solve the equations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variables), optional
+            Points of measurements.
+        y : array-like of shape (n_samples,) or (n_samples, n_unknowns), optional
+            The unknowns there, NaN where they have not been measured.
+
+        Returns
+        -------
+        self : KANSolver
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If equations, domain, conditions, parameters or measurements cannot be used.
+        TypeError
+            If they are of another kind.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If residuals stay large.
+        UserWarning
+            If the conditions may not fix the solution, or a keyboard interrupt has ended the fit.
+        """
+        statement = self._statement(measured=X is not None)
+        options = self._options(statement)
+        measurements = self._measurements(statement, X, y)
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        progress = Progress(self, self._fitted, X, y)  # type: ignore[arg-type]
+        outcome = Schedule(statement, options, progress, rng, measurements).run()
+        self._store(statement, outcome, rng)
+        progress.close(outcome.model)
+        return self
+
+    def _statement(self, *, measured: bool) -> Statement:
+        known = self.known or {}
+        return statement_of(
+            self.equations,
+            domain_of(self.domain, self.inside, self.boundary, self.points),
+            self.conditions,
+            parameters=list(_mapping("parameters", self.parameters)),
+            constants=list(_mapping("continuation", self.continuation)),
+            known=known,
+            exact=self.exact_conditions,
+            measured=measured,
+        )
+
+    def _options(self, statement: Statement) -> Options:
+        one = statement.domain.n_variables == 1
+        if statement.max_order >= self.degree:
+            raise ValueError(
+                f"degree={self.degree} is too low for derivatives of order {statement.max_order}: "
+                f"it must be {statement.max_order + 1} at least, for them to be continuous."
+            )
+        starts = _mapping("parameters", self.parameters)
+        positive = tuple(bool(own.is_positive) for own in starts)
+        for symbol, start in starts.items():
+            if not np.isfinite(float(start)) or (symbol.is_positive and float(start) <= 0.0):
+                raise ValueError(
+                    f"parameters[{symbol}]={start} must be finite, and positive if the symbol is."
+                )
+        path = []
+        for symbol, own in _mapping("continuation", self.continuation).items():
+            try:
+                first, last = (float(sp.sympify(value)) for value in own)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"continuation[{symbol}] must be a pair of numbers, got {own!r}."
+                ) from error
+            path.append((first, last))
+        return Options(
+            arities=self._arities(self.hidden_layer_sizes, one),
+            grid_sizes=self._grid_sizes(one),
+            degree=int(self.degree),
+            n_restarts=int(self.n_restarts),
+            max_iter=int(self.max_iter),
+            tol=float(self.tol),
+            n_points=self.n_points,
+            adaptive=bool(self.adaptive),
+            starts=tuple(float(own) for own in starts.values()),
+            positive=positive,
+            path=tuple(path),
+            law_arities=self._arities(self.function_hidden_layer_sizes, one),
+            law_grid_size=int(self.function_grid_size),
+        )
+
+    @staticmethod
+    def _arities(sizes: Any, one: bool) -> Arities:
+        if isinstance(sizes, str):
+            return () if one else ((1,) * 5,)
+        return parsed(sizes)
+
+    def _grid_sizes(self, one: bool) -> tuple[int, ...]:
+        if isinstance(self.grid_size, str):
+            return (10, 20, 40) if one else (5, 10)
+        sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
+        whole = all(is_integer(own) for own in sizes)
+        if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
+            raise ValueError(
+                "grid_size must be a positive integer or an increasing sequence of them, got "
+                f"{self.grid_size!r}."
+            )
+        return tuple(int(own) for own in sizes)
+
+    def _measurements(
+        self, statement: Statement, X: ArrayLike | None, y: ArrayLike | None
+    ) -> tuple[FloatArray, FloatArray] | None:
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X and y must be given together, points and measurements there.")
+        points = self._checked(X, statement.domain.n_variables)
+        values = np.asarray(y, dtype=np.float64)
+        values = values[:, None] if values.ndim == 1 else values
+        n_unknowns = statement.n_unknowns
+        if values.shape != (len(points), n_unknowns):
+            raise ValueError(
+                f"y must have shape ({len(points)}, {n_unknowns}), a column for every unknown; "
+                f"got {np.shape(y)}."
+            )
+        if np.any(np.isinf(values)) or not np.any(np.isfinite(values)):
+            raise ValueError("y must have finite values; NaN stands for what was not measured.")
+        outside = ~statement.domain.in_box(points)
+        if np.any(outside):
+            raise ValueError(f"X has points outside the domain, such as {points[outside][0]}.")
+        return points, values
+
+    @staticmethod
+    def _checked(X: ArrayLike, n_variables: int) -> FloatArray:
+        points = np.asarray(X, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != n_variables:
+            raise ValueError(
+                f"X must have shape (n_samples, {n_variables}), a column for every variable of "
+                f"domain; got {points.shape}."
+            )
+        if not np.all(np.isfinite(points)):
+            raise ValueError("X has values that are not finite.")
+        return points
+
+    def _fitted(self, model: Any) -> dict[str, Any]:
+        statement = self._statement(measured=True)
+        return {
+            "_model": model,
+            "unknowns_": statement.vocabulary.unknowns,
+            "n_features_in_": statement.domain.n_variables,
+        }
+
+    def _store(self, statement: Statement, outcome: Outcome, rng: np.random.Generator) -> None:
+        model, domain = outcome.model, statement.domain
+        self._model, self._constants = model, outcome.constants
+        self.unknowns_ = statement.vocabulary.unknowns
+        self.network_ = _in_user_units(model)
+        symbols = statement.vocabulary.parameters
+        self.parameters_ = dict(zip(symbols, map(float, model.numbers), strict=True))
+        errors = standard_errors(model, outcome.groups, outcome.constants)
+        self.parameter_errors_ = dict(zip(symbols, map(float, errors), strict=True))
+        self.points_ = outcome.points
+        self.loss_, self.loss_curve_ = outcome.loss, outcome.loss_curve
+        self.n_iter_ = outcome.n_iter
+        self.n_features_in_ = domain.n_variables
+        self.feature_names_in_ = np.array([str(own) for own in domain.variables], dtype=object)
+        fresh = domain.interior(max(300, len(outcome.points)), rng)
+        sizes = residual_sizes(statement, model, fresh, outcome.constants)
+        self.residual_ = np.array([own.rms for own in sizes])
+        self.relative_residual_ = np.array([own.share for own in sizes])
+        for number, own in enumerate(sizes):
+            if not own.share <= LARGE_RESIDUAL:
+                point = ", ".join(
+                    f"{v} = {x:.4g}" for v, x in zip(domain.variables, own.where, strict=True)
+                )
+                warnings.warn(
+                    f"The residual of equation {number} stays large: {own.rms:.2g} in the root "
+                    f"mean square, {100.0 * own.share:.2g} % of its terms, and at most "
+                    f"{own.largest:.2g}, at {point}. Use finer grids, more hidden nodes or "
+                    "restarts, or continuation.",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Return the unknowns at points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variables)
+            Points.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_unknowns)
+            The unknowns, in the order of ``unknowns_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `X` has another shape, or values that are not finite.
+        """
+        return self.derivative(X)
+
+    def derivative(self, X: ArrayLike, *variables: Any) -> FloatArray:
+        """Return a derivative of the unknowns at points, exactly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variables)
+            Points.
+        *variables : str, sympy.Symbol or int
+            As for :func:`sympy.diff`: variables, each with the number of differentiations after
+            it unless that is one. ``derivative(X, "t", "x", 2)`` is three times differentiated.
+
+        Returns
+        -------
+        derivative : ndarray of shape (n_samples,) or (n_samples, n_unknowns)
+            The derivative of every unknown.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such variable, or the order is above the degree of the splines.
+        """
+        check_is_fitted(self, "_model")
+        points = self._checked(X, self.n_features_in_)
+        names = [str(own) for own in self._model.variables]
+        index = multi_index(variables, names, int(self.degree))
+        found = self._model.derivative(points, index)
+        return found[:, 0] if len(self.unknowns_) == 1 else found
+
+    def residual(self, X: ArrayLike) -> FloatArray:
+        """Return left minus right side of the equations at points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variables)
+            Points.
+
+        Returns
+        -------
+        residual : ndarray of shape (n_samples,) or (n_samples, n_equations)
+            Residuals.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        """
+        check_is_fitted(self, "_model")
+        points = self._checked(X, self.n_features_in_)
+        found = equation_values(
+            self._statement(measured=True), self._model, points, self._constants
+        )
+        return found[:, 0] if found.shape[1] == 1 else found
+
+    def score(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Return the coefficient of determination of predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variables)
+            Points.
+        y : array-like of shape (n_samples,) or (n_samples, n_unknowns)
+            The unknowns there.
+        """
+        return float(r2_score(y, self.predict(X)))
+
+    def to_sympy(self) -> Any:
+        """Return the solution as a SymPy expression of the variables, a list for several.
+
+        Raises
+        ------
+        ValueError
+            If the formula is too large to print.
+        """
+        check_is_fitted(self, "_model")
+        found = formulas(self._model)
+        return found[0] if len(found) == 1 else found
+
+    def to_function(self) -> SolutionFunction:
+        """Return the solution as a function of points that holds nothing else.
+
+        It takes an array of shape (n_samples, n_variables) and returns what `predict` does.
+        """
+        check_is_fitted(self, "_model")
+        return SolutionFunction(self._model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in (*SYMBOLIC, "unknowns_", "parameters_", "parameter_errors_"):
+            if name in state:
+                state[name] = encoded(state[name])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({name: decoded(own) for name, own in state.items()})
+
+
+def _mapping(name: str, value: Any) -> dict[Any, Any]:
+    if value is None:
+        return {}
+    if not hasattr(value, "items"):
+        raise TypeError(f"{name} must be a dict of SymPy symbols, got {value!r}.")
+    return dict(value)
+
+
+def _in_user_units(model: Any) -> Network:
+    network: Network = model.network.copy()
+    if not any(model.inputs.periodic):
+        low, high = model.inputs.low, model.inputs.high
+        old = network.scaling
+        network.scaling = Scaling(
+            0.5 * (low + high), 0.5 * (high - low), old.output_shift, old.output_scale
+        )
+    return network

@@ -1,0 +1,241 @@
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sympy as sp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skkan.pde import KANSolver, normal
+
+t, x, y = sp.symbols("t x y")
+u, v = sp.Function("u"), sp.Function("v")
+SQUARE = {x: (-1, 1), y: (-1, 1)}
+ON_SQUARE = [sp.Eq(u(-1, y), 0), sp.Eq(u(1, y), 0), sp.Eq(u(x, -1), 0), sp.Eq(u(x, 1), 0)]
+POISSON = sp.Eq(
+    u(x, y).diff(x, 2) + u(x, y).diff(y, 2), -2 * sp.pi**2 * sp.sin(sp.pi * x) * sp.sin(sp.pi * y)
+)
+
+
+def fresh(domain, n=500):
+    ends = np.array([[float(sp.sympify(e)) for e in own] for own in domain.values()])
+    return np.random.default_rng(9).uniform(*ends.T, size=(n, len(ends)))
+
+
+def relative(found, expected):
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+def waves(X):
+    return np.sin(np.pi * X[:, 0]) * np.sin(np.pi * X[:, 1])
+
+
+def boundary_value(**options):
+    conditions = [sp.Eq(u(0), 0), sp.Eq(u(1), sp.sin(1))]
+    equation = sp.Eq(u(x).diff(x, 2) + u(x), 0)
+    return KANSolver(equation, {x: (0, 1)}, conditions, random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def line():
+    return boundary_value().fit()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_poisson_with_a_product_node(exact):
+    solver = KANSolver(
+        POISSON,
+        SQUARE,
+        ON_SQUARE,
+        hidden_layer_sizes=((0, 1),),
+        grid_size=(5, 10),
+        degree=7,
+        exact_conditions=exact,
+        random_state=0,
+    ).fit()
+    X = fresh(SQUARE)
+    assert relative(solver.predict(X), waves(X)) < 1e-6
+    second = solver.derivative(X, "x", 2)
+    assert relative(second, -(np.pi**2) * waves(X)) < 1e-4
+    assert np.abs(solver.residual(X)).max() < 1e-2
+    if exact:
+        edge = np.array([[-1.0, 0.3], [0.2, 1.0]])
+        assert np.abs(solver.predict(edge)).max() < 1e-12
+
+
+def test_boundary_values_of_an_ordinary_equation(line):
+    X = np.linspace(0.0, 1.0, 50)[:, None]
+    assert np.abs(line.predict(X) - np.sin(X[:, 0])).max() < 1e-10
+    assert np.abs(line.derivative(X, x) - np.cos(X[:, 0])).max() < 1e-9
+    assert line.residual(X).shape == (50,)
+    assert line.score(X, np.sin(X[:, 0])) > 1.0 - 1e-12
+    assert line.unknowns_ == (u,)
+    assert line.feature_names_in_.tolist() == ["x"]
+
+
+def test_formula_and_function_agree_with_predictions(line):
+    X = np.linspace(0.05, 0.95, 7)[:, None]
+    assert np.allclose(line.to_function()(X), line.predict(X), rtol=0, atol=1e-14)
+    coarse = boundary_value(grid_size=2, exact_conditions=True).fit()
+    formula = sp.lambdify(x, coarse.to_sympy())
+    assert np.allclose([formula(own) for own in X[:, 0]], coarse.predict(X), rtol=0, atol=1e-9)
+
+
+def test_pickles_and_clones(line):
+    other = pickle.loads(pickle.dumps(line))
+    X = np.linspace(0.0, 1.0, 9)[:, None]
+    assert np.array_equal(other.predict(X), line.predict(X))
+    assert np.allclose(other.residual(X), line.residual(X))
+    assert clone(line).get_params()["equations"] == line.equations
+    assert np.array_equal(clone(line).fit().predict(X), line.predict(X))
+
+
+def test_conditions_on_slopes_and_at_two_places():
+    # u'' = -sin(x) + 1 with u' fixed at one end and u(0) + u(1) fixed
+    conditions = [
+        sp.Eq(u(x).diff(x).subs(x, 1), sp.cos(1) + 1),
+        sp.Eq(u(0) + u(1), sp.sin(1) + sp.Rational(1, 2)),
+    ]
+    solver = KANSolver(sp.Eq(u(x).diff(x, 2), 1 - sp.sin(x)), {x: (0, 1)}, conditions).fit()
+    X = np.linspace(0.0, 1.0, 20)[:, None]
+    assert np.allclose(solver.predict(X), np.sin(X[:, 0]) + 0.5 * X[:, 0] ** 2, atol=1e-9)
+
+
+def test_fourth_order():
+    conditions = [sp.Eq(u(0), 0), sp.Eq(u(1), 0)]
+    conditions += [sp.Eq(u(x).diff(x).subs(x, end), 0) for end in (0, 1)]
+    solver = KANSolver(sp.Eq(u(x).diff(x, 4), 24), {x: (0, 1)}, conditions, grid_size=5).fit()
+    X = np.linspace(0.0, 1.0, 20)[:, None]
+    assert np.allclose(solver.predict(X), X[:, 0] ** 2 * (1 - X[:, 0]) ** 2, atol=1e-9)
+    with pytest.raises(ValueError, match="degree=4 is too low for derivatives of order 4"):
+        solver.set_params(degree=4).fit()
+
+
+def test_system_with_a_measured_parameter():
+    # u' = v, v' = -k u with k = 4
+    k = sp.Symbol("k", positive=True)
+    equations = [sp.Eq(u(t).diff(t), v(t)), sp.Eq(v(t).diff(t), -k * u(t))]
+    solver = KANSolver(
+        equations, {t: (0, 2)}, [sp.Eq(u(0), 0), sp.Eq(v(0), 2)], parameters={k: 2.0}
+    )
+    times = np.linspace(0.1, 2.0, 40)
+    noise = 0.01 * np.random.default_rng(0).normal(size=40)
+    Y = np.stack([np.sin(2.0 * times) + noise, np.full(40, np.nan)], axis=1)
+    solver.fit(times[:, None], Y)
+    assert abs(solver.parameters_[k] - 4.0) < 4.0 * solver.parameter_errors_[k] < 0.2
+    assert solver.predict(times[:, None]).shape == (40, 2)
+    other = pickle.loads(pickle.dumps(solver))
+    assert other.parameters_ == solver.parameters_
+
+
+def test_disc_by_a_level_set_with_normals():
+    disc = {"domain": {x: (-1, 1), y: (-1, 1)}, "inside": x**2 + y**2 - 1}
+    slope = normal(x) * u(x, y).diff(x) + normal(y) * u(x, y).diff(y)
+    solver = KANSolver(
+        sp.Eq(u(x, y).diff(x, 2) + u(x, y).diff(y, 2) - u(x, y), 4 - x**2 - y**2),
+        conditions=sp.Eq(slope, 2),
+        hidden_layer_sizes=(),
+        grid_size=4,
+        **disc,
+    ).fit()
+    X = fresh(SQUARE)
+    X = X[(X**2).sum(axis=1) < 1.0]
+    assert np.allclose(solver.predict(X), (X**2).sum(axis=1), atol=1e-8)
+
+
+def test_border_of_a_predicate_and_of_given_points():
+    equation = sp.Eq(u(x, y).diff(x, 2) + u(x, y).diff(y, 2), 4)
+    angle = np.linspace(0.0, 2.0 * np.pi, 100)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    cloud = np.random.default_rng(0).normal(size=(400, 2)) * 0.4
+    cloud = cloud[(cloud**2).sum(axis=1) < 1.0]
+    for options in (
+        {"inside": lambda X: (X**2).sum(axis=1) < 1.0},
+        {"points": cloud, "boundary": ring},
+    ):
+        solver = KANSolver(
+            equation, SQUARE, sp.Eq(u(x, y), 1), hidden_layer_sizes=(), grid_size=3, **options
+        ).fit()
+        assert np.allclose(solver.predict(cloud), (cloud**2).sum(axis=1), atol=1e-7)
+
+
+def test_interrupted_fits_keep_the_best_so_far(monkeypatch):
+    from skkan.pde import _schedule  # noqa: PLC0415
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_schedule, "refine", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        solver = boundary_value().fit()
+    assert np.allclose(solver.predict([[0.5]]), np.sin(0.5), atol=1e-6)
+
+
+def test_large_residuals_are_announced():
+    equation = sp.Eq(u(x).diff(x) ** 2, -1)
+    with pytest.warns(ConvergenceWarning, match="residual of equation 0 stays large"):
+        KANSolver(equation, {x: (0, 1)}, sp.Eq(u(0), 0), grid_size=3).fit()
+
+
+LAPLACE = u(x, y).diff(x, 2) + u(x, y).diff(y, 2)
+BAD = [
+    ({"equations": sp.Eq(v(x), 0)}, "no unknown"),
+    ({"equations": LAPLACE + sp.Symbol("k")}, "symbols of no meaning: k"),
+    ({"equations": sp.I * LAPLACE}, "complex coefficients"),
+    ({"equations": LAPLACE + sp.log(x)}, "not finite"),
+    ({"equations": []}, "equations is empty"),
+    ({"equations": u(x, y).diff(x, 5)}, "derivative of order 5"),
+    ({"degree": 2}, "degree=2 is too low"),
+    ({"conditions": [sp.Eq(u(2, y), 0)]}, "outside the domain"),
+    ({"conditions": [sp.Eq(v(0, y), 0)]}, "none of the functions sought"),
+    ({"conditions": [sp.Eq(u(-1, y), 0), sp.Eq(u(x, 1), 1)]}, "contradict each other at x = -1"),
+    ({"domain": {x: (-1, 1), y: (1, 1)}}, "empty or not finite"),
+    ({"domain": {}}, "domain is empty"),
+    ({"inside": lambda X: X[:, 0] > 2}, "domain is empty, or next to it"),
+    ({"grid_size": (10, 5)}, "increasing sequence"),
+    ({"parameters": {sp.Symbol("k"): 1.0}}, "which is in no equation"),
+    ({"boundary": [[0.0]]}, "boundary must have shape"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD)
+def test_bad_input_gets_a_clear_error(changes, message):
+    given = {"equations": LAPLACE, "domain": SQUARE, "conditions": ON_SQUARE, "grid_size": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        with pytest.raises(ValueError, match=message):
+            KANSolver(**{**given, **changes}).fit()
+
+
+def test_points_where_an_equation_is_undefined_are_named():
+    solver = KANSolver(u(x).diff(x) + sp.log(x), {x: (-1, 1)}, sp.Eq(u(1), 0))
+    with pytest.raises(ValueError, match="residual 0 is not finite at x = -1"):
+        solver.fit()
+
+
+def test_too_few_conditions():
+    with pytest.raises(ValueError, match="2 conditions are needed, and there are 1"):
+        KANSolver(u(x).diff(x, 2) + u(x), {x: (0, 1)}, sp.Eq(u(0), 0)).fit()
+    with pytest.raises(ValueError, match="derivatives alone"):
+        KANSolver([u(x).diff(x), v(x) - 1], {x: (0, 1)}, [sp.Eq(v(0), 1)]).fit()
+    heat = KANSolver(LAPLACE - u(x, y), SQUARE, ON_SQUARE[:2], grid_size=3, max_iter=1)
+    with pytest.warns(UserWarning, match="0 conditions at values of y"):
+        heat.fit()
+
+
+def test_types_and_measurements_are_checked(line):
+    with pytest.raises(TypeError, match="domain must map SymPy symbols"):
+        KANSolver(u(x).diff(x), {"x": (0, 1)}, sp.Eq(u(0), 0)).fit()
+    with pytest.raises(TypeError, match=r"must be a sympy\.Eq"):
+        KANSolver("u' = 0", {x: (0, 1)}, sp.Eq(u(0), 0)).fit()
+    with pytest.raises(ValueError, match="given together"):
+        boundary_value().fit([[0.5]])
+    with pytest.raises(ValueError, match="points outside the domain"):
+        boundary_value().fit([[1.5]], [1.0])
+    with pytest.raises(ValueError, match="no variable 'z'"):
+        line.derivative([[0.5]], "z")
+    with pytest.raises(ValueError, match="above the degree 5"):
+        line.derivative([[0.5]], "x", 6)
+    with pytest.raises(ValueError, match=r"shape \(n_samples, 1\)"):
+        line.predict([[0.5, 0.5]])
