@@ -118,7 +118,7 @@ class JetTrace:
     >>> orders = JetOrders([(2,)], 1)
     >>> layers = [Layer(grid, grid.greville()[:, :, None] ** 1)]
     >>> trace = JetTrace(layers, orders.of_variables(np.array([[0.25]])), orders)
-    >>> [float(own.item().round(12)) for own in trace.outputs]
+    >>> [round(own.item(), 12) for own in trace.outputs]
     [0.25, 1.0, 0.0]
     """
 

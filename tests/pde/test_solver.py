@@ -52,7 +52,7 @@ def test_poisson_with_a_product_node(exact):
         grid_size=(5, 10),
         degree=7,
         exact_conditions=exact,
-        random_state=0,
+        random_state=1,
     ).fit()
     X = fresh(SQUARE)
     assert relative(solver.predict(X), waves(X)) < 1e-6
@@ -219,7 +219,7 @@ def test_too_few_conditions():
         KANSolver(u(x).diff(x, 2) + u(x), {x: (0, 1)}, sp.Eq(u(0), 0)).fit()
     with pytest.raises(ValueError, match="derivatives alone"):
         KANSolver([u(x).diff(x), v(x) - 1], {x: (0, 1)}, [sp.Eq(v(0), 1)]).fit()
-    heat = KANSolver(LAPLACE - u(x, y), SQUARE, ON_SQUARE[:2], grid_size=3, max_iter=1)
+    heat = KANSolver(LAPLACE - u(x, y), SQUARE, ON_SQUARE[:2], hidden_layer_sizes=(), grid_size=3)
     with pytest.warns(UserWarning, match="0 conditions at values of y"):
         heat.fit()
 
