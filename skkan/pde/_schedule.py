@@ -42,6 +42,8 @@ DATA_SHARE = 1e-2
 LEAST_ROWS_FOR_QR = 1
 POLISH_ITER = 10
 FIRST_STEP, LEAST_STEP = 0.25, 1e-3
+# Of starting coefficients: from large ones, second derivatives lead astray.
+START_SCALE = 0.3
 SETTLED = 1e-6
 # Of the loss of the zero network: no further start is needed.
 GOOD_START = 1e-5
@@ -219,6 +221,8 @@ class Schedule:
         network = random_network(
             scaling, shape, ends, options.degree, None, kind, self.rng, options.arities
         )
+        for layer in network.layers:
+            layer.coef *= START_SCALE
         laws = tuple(self._random_law(n) for n in law_sizes(statement))
         scalars = [
             np.log(own) if positive else own

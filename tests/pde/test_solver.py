@@ -49,7 +49,7 @@ def test_poisson_with_a_product_node(exact):
         SQUARE,
         ON_SQUARE,
         hidden_layer_sizes=((0, 1),),
-        grid_size=(5, 10),
+        grid_size=(4, 8),
         degree=7,
         exact_conditions=exact,
         random_state=1,
