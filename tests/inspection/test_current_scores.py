@@ -72,7 +72,8 @@ def test_scores_after_a_change_come_from_a_thousand_typical_rows():
 def test_rows_kept_for_their_extremes_only_have_no_weight():
     X, y, weight = samples(3000)
     network = KANRegressor((), random_state=0).fit(X, y).network_
-    rows, own = typical_rows(network, X, weight)
+    kept_rows = typical_rows(network, X, weight)
+    rows, own = kept_rows.X, kept_rows.weight
     assert (own > 0.0).sum() == 1000
     assert 1000 < len(rows) <= 1000 + 2 * 3
     np.testing.assert_array_equal(rows.max(axis=0), X.max(axis=0))
