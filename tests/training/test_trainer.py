@@ -438,7 +438,7 @@ def test_polishing_ends_where_nodes_leave_their_grids(n_inside, interrupted):
                 raise KeyboardInterrupt
         return SolverResult(network.get_parameters(), 1.0 / number, number, False, [], 0.0)
 
-    run.plan = replace(run.plan, minimize=stretching)
+    run.solver_options = replace(run.solver_options, minimize=stretching)
     run.best = start
     last = n_inside // LOOK_EVERY * LOOK_EVERY
     with pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():

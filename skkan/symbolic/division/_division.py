@@ -301,6 +301,9 @@ class Divider:
     def _splits(self, problem: Problem, transform: Transform) -> list[Form]:
         """Return forms that fall apart, the target under a transform."""
         y, weight = transformed(transform, problem.y, problem.weight)
+        if not weight.any():
+            # The inverse of the transform is flat at all targets.
+            return []
         inner = Problem(problem.inputs, problem.X, y, weight, problem.floor)
         splitter = Splitter(problem.X)
         forms: list[Form] = []
