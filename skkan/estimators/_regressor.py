@@ -9,6 +9,7 @@ from sklearn.utils import Tags
 from skkan._typing import FloatArray
 from skkan.estimators._base import BaseKAN
 from skkan.estimators._fitted_methods import FittedMethodsMixin
+from skkan.estimators._from_formula import FromFormulaMixin
 from skkan.estimators._parameter_docs import with_shared_parameters
 from skkan.estimators._partial_fit import RegressorStreamMixin
 from skkan.estimators._targets import RealTargets
@@ -17,7 +18,9 @@ from skkan.training._progress import Progress
 
 
 @with_shared_parameters
-class KANRegressor(RegressorMixin, RegressorStreamMixin, FittedMethodsMixin, BaseKAN):
+class KANRegressor(
+    RegressorMixin, RegressorStreamMixin, FromFormulaMixin, FittedMethodsMixin, BaseKAN
+):
     """Kolmogorov-Arnold network for regression.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and

@@ -230,7 +230,8 @@ class Trainer:
         objective = self.problem.objective(
             state.network, state.penalty, self.problem.rows(state.network)
         )
-        free = self.settings.alpha is None and self.validation is None
+        splined = any(layer.splined.any() for layer in state.network.layers)
+        free = splined and self.settings.alpha is None and self.validation is None
         watched = free and self.solver_options.repeatable and self.problem.holds(state.network)
         with self.progress.phase(
             self.label + "polish", self.settings.max_iter - self.n_iter
