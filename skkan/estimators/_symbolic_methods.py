@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skkan._typing import FloatArray
 from skkan.estimators._fitted_state import FittedState
 from skkan.inspection._scores import propagated
+from skkan.network._edge_index import edge_index
 from skkan.network._network import Network
 from skkan.symbolic.export import _formula
 from skkan.symbolic.export._code import to_code
@@ -38,8 +39,8 @@ class SymbolicMixin:
     def suggest_symbolic(
         self,
         layer: int,
-        i: int,
-        j: int,
+        i: int | str,
+        j: int | str,
         top: int = 5,
         symbols: Iterable[Any] | None = None,
         weight_simple: float = 0.0,
@@ -48,8 +49,11 @@ class SymbolicMixin:
 
         Parameters
         ----------
-        layer, i, j : int
-            Layer, input node and subnode of the edge.
+        layer : int
+            Layer of the edge.
+        i, j : int or str
+            Input node and subnode of the edge. In layer 0 `i` may be the name of a column, and in
+            the last layer `j` the label of a class.
         top : int, default=5
             Number of functions returned.
         symbols : iterable of str, Symbol or sympy.Expr, optional
@@ -81,8 +85,9 @@ class SymbolicMixin:
         'sin'
         """
         check_is_fitted(self)
-        _editing.check_active_edge(self.network_, layer, i, j)
-        edge, uncertainty = (layer, i, j), float(self._uncertainties()[layer][i, j])
+        edge = self._edge(layer, i, j)
+        _editing.check_active_edge(self.network_, *edge)
+        uncertainty = float(self._uncertainties()[edge[0]][edge[1:]])
         return SymbolTable(
             _editing.rank_edge(
                 self.network_, self._state.rows.X, edge, top, symbols, weight_simple, uncertainty
@@ -90,14 +95,22 @@ class SymbolicMixin:
         )
 
     def fix_symbolic(
-        self, layer: int, i: int, j: int, symbol: Any, parameters: Sequence[float] | None = None
+        self,
+        layer: int,
+        i: int | str,
+        j: int | str,
+        symbol: Any,
+        parameters: Sequence[float] | None = None,
     ) -> Self:
         """Put a symbolic function in the place of an edge, in this estimator.
 
         Parameters
         ----------
-        layer, i, j : int
-            Layer, input node and subnode of the edge.
+        layer : int
+            Layer of the edge.
+        i, j : int or str
+            Input node and subnode of the edge. In layer 0 `i` may be the name of a column, and in
+            the last layer `j` the label of a class.
         symbol : str, Symbol or sympy.Expr
             The function ``f``.
         parameters : sequence of four floats, optional
@@ -125,19 +138,22 @@ class SymbolicMixin:
         True
         """
         check_is_fitted(self)
-        edge = (layer, i, j)
+        edge = self._edge(layer, i, j)
         self._set_network(
             _editing.fixed(self.network_, self._state.rows.X, edge, symbol, parameters)
         )
         return self
 
-    def unfix_symbolic(self, layer: int, i: int, j: int) -> Self:
+    def unfix_symbolic(self, layer: int, i: int | str, j: int | str) -> Self:
         """Put a spline in the place of a symbolic edge, in this estimator.
 
         Parameters
         ----------
-        layer, i, j : int
-            Layer, input node and subnode of the edge.
+        layer : int
+            Layer of the edge.
+        i, j : int or str
+            Input node and subnode of the edge. In layer 0 `i` may be the name of a column, and in
+            the last layer `j` the label of a class.
 
         Returns
         -------
@@ -150,7 +166,8 @@ class SymbolicMixin:
             If the edge does not exist or is not symbolic.
         """
         check_is_fitted(self)
-        self._set_network(_editing.unfixed(self.network_, self._state.rows.X, (layer, i, j)))
+        edge = self._edge(layer, i, j)
+        self._set_network(_editing.unfixed(self.network_, self._state.rows.X, edge))
         return self
 
     def auto_symbolic(
@@ -336,6 +353,11 @@ class SymbolicMixin:
         roots and logarithms of negative numbers.
         """
         return to_code(self._formula_program(logit), language, name)
+
+    def _edge(self, layer: int, i: int | str, j: int | str) -> tuple[int, int, int]:
+        """Return an edge as three numbers."""
+        columns = getattr(self, "feature_names_in_", [])
+        return edge_index(self.network_, (layer, i, j), columns, getattr(self, "classes_", None))
 
     def _uncertainties(self) -> list[FloatArray]:
         scores = propagated(self._state.activity)[0]

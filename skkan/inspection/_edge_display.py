@@ -7,14 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
-from skkan.inspection._edges import (
-    fitted_network,
-    in_units,
-    input_names,
-    output_names,
-)
+from skkan.inspection._edges import in_units, output_names
+from skkan.inspection._fitted import Fitted
 from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
-from skkan.network._edge_index import check_edge
+from skkan.network._edge_index import edge_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,14 +106,18 @@ class EdgeDisplay:
         self.y_name = y_name
         self.symbol = symbol
 
+    def __repr__(self) -> str:
+        function = "spline" if self.symbol is None else self.symbol
+        return f"{type(self).__name__} of {self.y_name} over {self.x_name}: {function}"
+
     @classmethod
     def from_estimator(
         cls,
         estimator: Any,
         X: ArrayLike,
         layer: int,
-        i: int,
-        j: int,
+        i: int | str,
+        j: int | str,
         *,
         feature_names: ArrayLike | None = None,
         target_names: ArrayLike | None = None,
@@ -128,19 +128,23 @@ class EdgeDisplay:
 
         Parameters
         ----------
-        estimator : KANRegressor or KANClassifier
-            Fitted estimator.
+        estimator : estimator
+            Fitted `KANRegressor` or `KANClassifier`; a pipeline that ends in one; a search whose
+            best estimator is one; or a `KANSymbolicRegressor`, whose network is drawn.
         X : array-like of shape (n_samples, n_features)
-            Data that say which values the input node takes.
+            Data as `estimator` takes them. They say which values the input node takes.
         layer : int
             Number of the layer, from 0.
-        i, j : int
+        i, j : int or str
             Input node and subnode of the edge, from 0. Subnodes are the output nodes of the layer,
-            unless some of these are products.
+            unless some of these are products. In layer 0 `i` may be the name of a column, and in
+            the last layer `j` the label of a class.
         feature_names : array-like of str of shape (n_features,), optional
-            Names of the inputs. By default those that `fit` has seen, or ``x0, x1, ...``.
+            Names of the inputs. By default those that `fit` has seen, those that the steps of a
+            pipeline give them, or ``x0, x1, ...``.
         target_names : array-like of str of shape (n_outputs,), optional
-            Names of the outputs. By default the classes, or ``y`` or ``y0, y1, ...``.
+            Names of the outputs. By default the classes, or ``y`` or ``y0, y1, ...``. The only
+            output of a classifier for two classes is the log-odds of the second.
         ax : matplotlib Axes, optional
             Axes to draw on. By default those of a new figure.
         **plot_options : dict
@@ -163,12 +167,12 @@ class EdgeDisplay:
             If Matplotlib is not installed.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        network = fitted_network(estimator)
-        check_edge(network, layer, i, j)
-        inputs = estimator._validated(X, reset=False)
-        from_names = input_names(estimator, feature_names)
-        to_names = output_names(estimator, target_names)
-        values = network.node_values(inputs)[layer]
+        fitted = Fitted.of(estimator, X, feature_names)
+        network, from_names = fitted.network, fitted.feature_names
+        labels = getattr(fitted.estimator, "classes_", None)
+        layer, i, j = edge_index(network, (layer, i, j), from_names, labels)
+        to_names = output_names(fitted.estimator, target_names)
+        values = network.node_values(fitted.X)[layer]
         own = network.layers[layer]
         symbol = own.symbols.get((i, j))
         ends = own.grid.breakpoints[i] if own.splined[i, j] else values[:0, i]

@@ -1,4 +1,4 @@
-"""What the pictures show of a fitted network: values of nodes, strength of edges, names."""
+"""Quantities and names that the displays have in common."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,8 +28,8 @@ def fitted_network(estimator: Any) -> Network:
     network = getattr(estimator, "network_", None)
     if not isinstance(network, Network):
         raise TypeError(
-            f"estimator must be a KANRegressor or KANClassifier, got {type(estimator).__name__}. "
-            "Of a pipeline take pipeline[-1], with X from pipeline[:-1].transform."
+            f"estimator must be a KANRegressor or KANClassifier, or a pipeline that ends in one, "
+            f"got {type(estimator).__name__}."
         )
     return network
 
@@ -103,12 +103,13 @@ def input_names(estimator: Any, names: ArrayLike | None = None) -> list[str]:
 
 
 def output_names(estimator: Any, names: ArrayLike | None = None) -> list[str]:
-    """Return the names of the outputs: `names`, the classes, or y or y0, y1, ..."""
+    """Return the names of the outputs: `names`, the classes or log-odds, or y or y0, y1, ..."""
     n_outputs = estimator.network_.shape[-1]
     classes = getattr(estimator, "classes_", None)
     if classes is not None:
-        # A single output is the log-odds of the second of two classes.
-        default = [str(name) for name in classes[-n_outputs:]]
+        default = [str(name) for name in classes]
+        if n_outputs == 1:
+            default = [f"log-odds of {classes[-1]}"]
     else:
         default = ["y"] if n_outputs == 1 else [f"y{k}" for k in range(n_outputs)]
     return _checked(names, default, "target_names")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skkan.inspection._edges import fitted_network
+from skkan.inspection._fitted import last_step
 from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ class LossCurveDisplay:
         )
         self.estimator_name = estimator_name
 
+    def __repr__(self) -> str:
+        curve = self.loss_curve
+        return f"{type(self).__name__} of {len(curve)} iterations" + (
+            f", the last with {curve[-1]:.3g}" if len(curve) else ""
+        )
+
     @classmethod
     def from_estimator(
         cls,
@@ -89,8 +96,9 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : KANRegressor or KANClassifier
-            Fitted estimator.
+        estimator : estimator
+            Fitted `KANRegressor` or `KANClassifier`; a pipeline that ends in one; a search whose
+            best estimator is one; or a `KANSymbolicRegressor`, for its network.
         name : str, optional
             Name in the legend, to tell several fits on the same axes apart.
         ax : matplotlib Axes, optional
@@ -113,6 +121,7 @@ class LossCurveDisplay:
             If Matplotlib is not installed.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
+        estimator = last_step(estimator)
         fitted_network(estimator)
         held_out = getattr(estimator, "validation_loss_curve_", None)
         display = cls(estimator.loss_curve_, held_out, estimator_name=name)

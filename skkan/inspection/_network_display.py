@@ -1,25 +1,31 @@
 """KANDisplay."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
-from skkan.inspection._edges import (
-    STRENGTHS,
-    edge_strengths,
-    fitted_network,
-    in_units,
-    input_names,
-    output_names,
-    relative_scores,
+from skkan.inspection._drawing import (
+    FONT_SIZE,
+    LINE_HEIGHT,
+    MARGIN,
+    background,
+    frame_points,
+    inches_per_unit,
+    label_room,
+    paler,
+    shortened,
+    text_width,
 )
+from skkan.inspection._edge_curves import EdgeCurve, select_edges
+from skkan.inspection._edges import output_names
+from skkan.inspection._fitted import Fitted
 from skkan.inspection._layout import NODE_RADIUS, SUBNODE_RADIUS, layout
 from skkan.inspection._matplotlib import require_matplotlib
-from skkan.network._network import Network
+from skkan.network._hidden_layers import is_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,46 +34,14 @@ if TYPE_CHECKING:
     from matplotlib.patches import Circle, Rectangle
     from matplotlib.text import Text
 
-N_POINTS = 101
-FONT_SIZE = 9.0
-LINE_HEIGHT = 0.18
-MARGIN = 0.08
-LONGEST_NAME = 32
-
-
-@dataclass(frozen=True, eq=False)
-class EdgeCurve:
-    """The function of an active edge, sampled over the values that its input node takes.
-
-    Attributes
-    ----------
-    layer, i, j : int
-        Number of the layer, input node and subnode of the edge.
-    x : ndarray of shape (n_points,)
-        Values of the input node; for the inputs of the network in the units of `X`.
-    y : ndarray of shape (n_points,)
-        Values of the edge in the network's units.
-    score : float
-        Strength relative to the strongest edge of the layer.
-    symbol : str or None
-        Name of the function of a symbolic edge.
-    """
-
-    layer: int
-    i: int
-    j: int
-    x: FloatArray
-    y: FloatArray
-    score: float
-    symbol: str | None
-
 
 class KANDisplay:
     """Picture of a network: nodes, and edges with their functions.
 
     Inputs are at the bottom, outputs at the top. A frame on every edge shows the edge's function
-    over the range of values that its node takes, scaled to fill the frame; the opacity of an edge
-    says how much it matters. Inactive edges are left out. Nodes with a plus sign are sums, those
+    over the range of values that its node takes, scaled to fill the frame. Opacity and width of an
+    edge follow its score. Inactive and very weak edges are left out, and in wide networks only the
+    strongest edges have a frame; a note tells how many. Nodes with a plus sign are sums, those
     with a multiplication sign products of the small sums below them. Symbolic edges have a colour
     and the name of their function.
 
@@ -76,13 +50,17 @@ class KANDisplay:
     Parameters
     ----------
     curves : sequence of EdgeCurve
-        The active edges, sorted by layer, input node and subnode.
+        The edges with a frame, sorted by layer, input node and subnode.
     arities : sequence of sequence of int
         For every layer the number of factors of its output nodes, 1 for sums.
     feature_names : sequence of str
         Names of the inputs.
     target_names : sequence of str
         Names of the outputs.
+    plain : sequence of tuple (layer, i, j, score), optional
+        Edges that are drawn as a line without a frame.
+    n_hidden : int, default=0
+        Number of active edges that are not drawn.
 
     Attributes
     ----------
@@ -100,6 +78,10 @@ class KANDisplay:
         The frames, in the order of `curves`.
     curves_ : list of matplotlib Line2D
         The functions, in the order of `curves`.
+    plain_ : list of matplotlib Line2D
+        Lines without a frame, in the order of `plain`.
+    note_ : matplotlib Text or None
+        How many edges are not drawn or have no frame.
     texts_ : list of matplotlib Text
         Names of inputs, outputs and symbolic functions, in this order.
     ax_ : matplotlib Axes
@@ -134,6 +116,8 @@ class KANDisplay:
     edges_: "list[Line2D]"
     frames_: "list[Rectangle]"
     curves_: "list[Line2D]"
+    plain_: "list[Line2D]"
+    note_: "Text | None"
     texts_: "list[Text]"
     ax_: "Axes"
     figure_: "Figure | SubFigure"
@@ -145,13 +129,37 @@ class KANDisplay:
         arities: Sequence[Sequence[int]],
         feature_names: Sequence[str],
         target_names: Sequence[str],
+        plain: Sequence[tuple[int, int, int, float]] = (),
+        n_hidden: int = 0,
     ) -> None:
         self.curves = list(curves)
+        self.plain = list(plain)
+        self.n_hidden = n_hidden
         self.arities = [tuple(own) for own in arities]
         self.feature_names = list(feature_names)
         self.target_names = list(target_names)
         counts = np.bincount([curve.layer for curve in self.curves], minlength=len(self.arities))
         self.layout = layout(len(self.feature_names), self.arities, counts.tolist())
+
+    def __repr__(self) -> str:
+        shape = [len(self.feature_names), *map(len, self.arities)]
+        note = self._note()
+        return (
+            f"{type(self).__name__} of a network {shape}: {len(self.curves)} edges with their "
+            f"functions{', ' + note.replace(chr(10), ', ') if note else ''}"
+        )
+
+    def _note(self) -> str:
+        """Return what the picture leaves out."""
+        facts = [
+            (len(self.plain), "without a frame"),
+            (self.n_hidden, "too weak to be drawn"),
+        ]
+        return "\n".join(
+            f"{count:,} {'edge' if count == 1 else 'edges'} {fact}"
+            for count, fact in facts
+            if count
+        )
 
     @classmethod
     def from_estimator(
@@ -161,7 +169,9 @@ class KANDisplay:
         *,
         feature_names: ArrayLike | None = None,
         target_names: ArrayLike | None = None,
-        score: str | Sequence[ArrayLike] = "std",
+        score: str | Sequence[ArrayLike] = "contribution",
+        min_score: float = 0.01,
+        max_frames: int = 40,
         ax: "Axes | None" = None,
         **plot_options: Any,
     ) -> Self:
@@ -169,20 +179,27 @@ class KANDisplay:
 
         Parameters
         ----------
-        estimator : KANRegressor or KANClassifier
-            Fitted estimator.
+        estimator : estimator
+            Fitted `KANRegressor` or `KANClassifier`; a pipeline that ends in one; a search whose
+            best estimator is one; or a `KANSymbolicRegressor`, whose network is drawn.
         X : array-like of shape (n_samples, n_features)
-            Data that say which values the nodes take.
+            Data as `estimator` takes them. They say which values the nodes take.
         feature_names : array-like of str of shape (n_features,), optional
-            Names of the inputs. By default those that `fit` has seen, or ``x0, x1, ...``.
+            Names of the inputs. By default those that `fit` has seen, those that the steps of a
+            pipeline give them, or ``x0, x1, ...``.
         target_names : array-like of str of shape (n_outputs,), optional
             Names of the outputs. By default the classes, or ``y`` or ``y0, y1, ...``. The only
-            output of a classifier for two classes stands for the second.
-        score : {"std", "range"} or sequence of array-like of shape (n_in, n_subnodes), \
-default="std"
-            What the opacity of the edges shows: standard deviation or range of their values on
-            `X`, or for every layer any other number per edge that is not negative. It is relative
+            output of a classifier for two classes is the log-odds of the second.
+        score : {"contribution", "std", "range"} or sequence of array-like of shape \
+(n_in, n_subnodes), default="contribution"
+            What opacity and width of the edges show: what the edge contributes to the outputs, as
+            ``edge_scores_`` does, but on `X`; standard deviation or range of the edge's values on
+            `X`; or for every layer any other number per edge that is not negative. It is relative
             to the largest one of the layer.
+        min_score : float, default=0.01
+            Edges with a smaller relative score are not drawn. 0 draws all active edges.
+        max_frames : int, default=40
+            Number of edges of a layer that have a frame: the strongest. Others are plain lines.
         ax : matplotlib Axes, optional
             Axes to draw on, emptied of ticks and borders. By default those of a new figure, of a
             size that suits the network.
@@ -206,13 +223,16 @@ default="std"
             If Matplotlib is not installed.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
-        network = fitted_network(estimator)
-        inputs = estimator._validated(X, reset=False)
+        _check_selection(min_score, max_frames)
+        fitted = Fitted.of(estimator, X, feature_names)
+        chosen = select_edges(fitted.network, fitted.X, score, min_score, max_frames)
         display = cls(
-            list(_edge_curves(network, inputs, score)),
-            arities=[layer.arities for layer in network.layers],
-            feature_names=input_names(estimator, feature_names),
-            target_names=output_names(estimator, target_names),
+            chosen.curves,
+            arities=[layer.arities for layer in fitted.network.layers],
+            feature_names=fitted.feature_names,
+            target_names=output_names(fitted.estimator, target_names),
+            plain=chosen.plain,
+            n_hidden=chosen.n_hidden,
         )
         return display.plot(ax=ax, **plot_options)
 
@@ -250,11 +270,13 @@ default="std"
         """
         plt = require_matplotlib(f"{type(self).__name__}.plot")
         below, above = (
-            _label_room(names, self.layout.width)
+            label_room(names, self.layout.width)
             for names in (self.feature_names, self.target_names)
         )
         width = self.layout.width + 2 * MARGIN
-        height = self.layout.height + below[1] + above[1] + 2 * MARGIN
+        note = self._note()
+        foot = below[1] + (LINE_HEIGHT * (note.count("\n") + 1) + MARGIN if note else 0.0)
+        height = self.layout.height + foot + above[1] + 2 * MARGIN
         if ax is None:
             ax = plt.figure(figsize=(width, height)).add_axes((0.0, 0.0, 1.0, 1.0))
         self.ax_ = ax
@@ -262,13 +284,18 @@ default="std"
         ax.set_axis_off()
         ax.set_aspect("equal")
         ax.set_xlim(-MARGIN, self.layout.width + MARGIN)
-        ax.set_ylim(-below[1] - MARGIN, self.layout.height + above[1] + MARGIN)
-        scale = _inches_per_unit(ax, width, height)
+        ax.set_ylim(-foot - MARGIN, self.layout.height + above[1] + MARGIN)
+        scale = inches_per_unit(ax, width, height)
         text_kw = {"color": color, "fontsize": FONT_SIZE * scale, **(text_kw or {})}
         self._draw_edges(scale, color, symbol_color, min_opacity, curve_kw or {})
         self._draw_nodes(scale, color)
         self._write_names(below[0], above[0], text_kw)
         self._write_symbols(scale, symbol_color, text_kw)
+        self.note_ = None
+        if note:
+            style = {**text_kw, "fontsize": 0.8 * FONT_SIZE * scale, "alpha": 0.7}
+            place = (self.layout.width / 2, -foot)
+            self.note_ = ax.text(*place, note, ha="center", va="bottom", **style)
         return self
 
     def _draw_edges(
@@ -284,33 +311,41 @@ default="std"
 
         self.edges_, self.frames_, self.curves_ = [], [], []
         ax, plan = self.ax_, self.layout
-        background = _background(ax)
+        behind = background(ax)
         for curve, centre in self._placed():
             alpha = min_opacity + (1.0 - min_opacity) * curve.score
+            width = (0.5 + 0.9 * curve.score) * scale
             own = color if curve.symbol is None else symbol_color
             size = plan.frame_sizes[curve.layer]
             half = np.array([0.0, size / 2])
             start, end = plan.nodes[curve.layer][curve.i], plan.subnodes[curve.layer][curve.j]
             # From below and above: slanted lines would run into the frames beside.
             way = np.stack([start, centre - half, centre + half, end])
-            line = Line2D(*way.T, color=own, alpha=alpha, linewidth=0.8 * scale, zorder=1)
+            line = Line2D(*way.T, color=own, alpha=alpha, linewidth=width, zorder=1)
             # Opaque, or the lines of other edges would run through the function.
             frame = Rectangle(
                 (centre[0] - size / 2, centre[1] - size / 2),
                 size,
                 size,
-                facecolor=background,
-                edgecolor=_paler(own, background, alpha),
-                linewidth=0.8 * scale,
+                facecolor=behind,
+                edgecolor=paler(own, behind, alpha),
+                linewidth=width,
                 zorder=2,
             )
-            style = {"color": own, "alpha": alpha, "linewidth": 1.4 * scale, "zorder": 3}
-            points = _fitted(curve, centre, size)
+            style = {"color": own, "alpha": alpha, "linewidth": 1.6 * width, "zorder": 3}
+            points = frame_points(curve, centre, size)
             graph = Line2D(*points.T, **{**style, **curve_kw})
             self.edges_.append(ax.add_line(line))
             ax.add_patch(frame)
             self.frames_.append(frame)
             self.curves_.append(ax.add_line(graph))
+        self.plain_ = []
+        for layer, i, j, score in self.plain:
+            alpha = min_opacity + (1.0 - min_opacity) * score
+            ends = np.stack([plan.nodes[layer][i], plan.subnodes[layer][j]])
+            width = (0.3 + 0.7 * score) * scale
+            line = Line2D(*ends.T, color=color, alpha=0.6 * alpha, linewidth=width, zorder=0.5)
+            self.plain_.append(ax.add_line(line))
 
     def _placed(self) -> Iterator[tuple[EdgeCurve, FloatArray]]:
         """Yield the curves with the centres of their frames."""
@@ -323,7 +358,7 @@ default="std"
         from matplotlib.patches import Circle  # noqa: PLC0415
 
         plan = self.layout
-        background = _background(self.ax_)
+        behind = background(self.ax_)
 
         def circle(centre: FloatArray, radius: float, face: Any) -> "Circle":
             style = {"facecolor": face, "edgecolor": color, "linewidth": scale, "zorder": 5}
@@ -343,7 +378,7 @@ default="std"
         self.nodes_ = [[circle(centre, SUBNODE_RADIUS, color) for centre in plan.nodes[0]]]
         self.subnodes_, self.marks_ = [], []
         for arities, nodes, ends in zip(self.arities, plan.nodes[1:], plan.subnodes, strict=True):
-            self.nodes_.append([circle(centre, NODE_RADIUS, background) for centre in nodes])
+            self.nodes_.append([circle(centre, NODE_RADIUS, behind) for centre in nodes])
             self.marks_ += [
                 mark(centre, NODE_RADIUS, arity > 1)
                 for centre, arity in zip(nodes, arities, strict=True)
@@ -357,7 +392,7 @@ default="std"
             for end, node in factors:
                 link = np.stack([end, node])
                 self.ax_.add_line(Line2D(*link.T, color=color, linewidth=scale, zorder=4))
-            self.subnodes_.append([circle(end, SUBNODE_RADIUS, background) for end, _ in factors])
+            self.subnodes_.append([circle(end, SUBNODE_RADIUS, behind) for end, _ in factors])
             self.marks_ += [mark(end, SUBNODE_RADIUS, False) for end, _ in factors]
 
     def _write_names(self, upright: bool, upright_above: bool, text_kw: dict[str, Any]) -> None:
@@ -370,7 +405,7 @@ default="std"
         ):
             style = {"ha": "center", "va": va, "rotation": 90 if turned else 0, **text_kw}
             self.texts_ += [
-                self.ax_.text(x, y + shift, _shortened(name), **style)
+                self.ax_.text(x, y + shift, shortened(name), **style)
                 for (x, y), name in zip(nodes, names, strict=True)
             ]
 
@@ -379,109 +414,18 @@ default="std"
             if curve.symbol is None:
                 continue
             size = self.layout.frame_sizes[curve.layer]
-            fitting = 0.85 * size / max(_text_width(curve.symbol), 1e-3)
+            fitting = 0.85 * size / max(text_width(curve.symbol), 1e-3)
             own = {"color": color, "fontsize": FONT_SIZE * scale * min(0.9, fitting, size / 0.45)}
             style = {"ha": "center", "va": "center", "zorder": 4, **text_kw, **own}
             self.texts_.append(self.ax_.text(x, y + 0.34 * size, curve.symbol, **style))
 
 
-def _edge_curves(
-    network: Network, X: FloatArray, score: str | Sequence[ArrayLike]
-) -> Iterator[EdgeCurve]:
-    values = network.node_values(X)
-    all_scores = _scores(network, values, score)
-    for depth, (layer, x, scores) in enumerate(
-        zip(network.layers, values, all_scores, strict=True)
+def _check_selection(min_score: Any, max_frames: Any) -> None:
+    if (
+        isinstance(min_score, bool)
+        or not isinstance(min_score, Real)
+        or not (0.0 <= float(min_score) <= 1.0)
     ):
-        sites = np.linspace(x.min(axis=0), x.max(axis=0), N_POINTS)
-        y = layer.edge_values(sites)
-        for i, j in np.argwhere(layer.active).tolist():
-            edge = layer.symbols.get((i, j))
-            yield EdgeCurve(
-                *(depth, i, j),
-                in_units(network, depth, i, sites[:, i]),
-                y[:, i, j],
-                float(scores[i, j]),
-                None if edge is None else edge.function.name,
-            )
-
-
-def _scores(
-    network: Network, values: Sequence[FloatArray], score: str | Sequence[ArrayLike]
-) -> list[FloatArray]:
-    """Return the relative scores of all edges, by layer."""
-    layers = network.layers
-    if isinstance(score, str):
-        if score not in STRENGTHS:
-            raise ValueError(f"score must be one of {STRENGTHS} or arrays, got {score!r}.")
-        given = [edge_strengths(*pair, score) for pair in zip(layers, values, strict=True)]
-    else:
-        given = [np.asarray(own, dtype=np.float64) for own in score]
-        shapes = [own.shape for own in given]
-        wanted = [layer.active.shape for layer in layers]
-        if shapes != wanted or any(np.any(own < 0.0) for own in given):
-            raise ValueError(
-                f"score must hold arrays of shapes {wanted} without negative numbers, got arrays "
-                f"of shapes {shapes}."
-            )
-    return [relative_scores(*pair) for pair in zip(layers, given, strict=True)]
-
-
-def _fitted(curve: EdgeCurve, centre: FloatArray, size: float) -> FloatArray:
-    """Return the points of a curve that fills its frame, below the name if it has one."""
-    top = 0.4 if curve.symbol is None else 0.18
-    bottom = -0.4
-    y = np.where(np.isfinite(curve.y), curve.y, np.nan)
-    finite = y[~np.isnan(y)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    # A constant is drawn as one, and not its rounding errors magnified.
-    flat = high - low <= 1e-9 * max(abs(low), abs(high))
-    share = 0.5 + 0.0 * y if flat else (y - low) / (high - low)
-    x = centre[0] + size * np.linspace(-0.4, 0.4, len(y))
-    return np.stack([x, centre[1] + size * (bottom + (top - bottom) * share)], axis=1)
-
-
-def _background(ax: "Axes") -> tuple[float, ...]:
-    """Return the colour behind the axes; white where nothing is."""
-    from matplotlib.colors import to_rgba  # noqa: PLC0415
-
-    # That of the canvas, as subfigures have none of their own.
-    color = to_rgba(ax.figure.canvas.figure.get_facecolor())
-    return color[:3] if color[3] > 0.0 else (1.0, 1.0, 1.0)
-
-
-def _paler(color: Any, background: Any, alpha: float) -> tuple[float, ...]:
-    """Return what a colour of some opacity looks like on a background."""
-    from matplotlib.colors import to_rgb  # noqa: PLC0415
-
-    mixed = alpha * np.array(to_rgb(color)) + (1.0 - alpha) * np.array(to_rgb(background))
-    return tuple(mixed.tolist())
-
-
-def _shortened(name: str) -> str:
-    return (
-        name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    )
-
-
-def _text_width(text: str) -> float:
-    """Return the width of a text in inches, with some allowance for the hinting of small fonts."""
-    from matplotlib.textpath import TextPath  # noqa: PLC0415
-
-    if not text.strip():
-        return 0.0
-    return 1.08 * float(TextPath((0.0, 0.0), text, size=FONT_SIZE).get_extents().width) / 72.0
-
-
-def _label_room(names: Sequence[str], width: float) -> tuple[bool, float]:
-    """Return whether names have to stand upright lest they overlap, and the height they take."""
-    longest = max(_text_width(_shortened(name)) for name in names)
-    upright = longest > 0.95 * width / len(names)
-    return upright, (longest if upright else LINE_HEIGHT) + MARGIN
-
-
-def _inches_per_unit(ax: "Axes", width: float, height: float) -> float:
-    """Return the scale at which a picture is drawn: 1 in a figure of its own."""
-    box = ax.get_window_extent()
-    dpi = ax.figure.dpi
-    return float(min(box.width / dpi / width, box.height / dpi / height))
+        raise ValueError(f"min_score must be a number from 0 to 1, got {min_score!r}.")
+    if not is_integer(max_frames, 1):
+        raise ValueError(f"max_frames must be an integer of at least 1, got {max_frames!r}.")

@@ -5,7 +5,7 @@ from estimator_data import ADDITIVE, curved_data
 from networks import FUNCTIONS, draw_network
 from pictures import assert_looks_like, estimator_of, sample
 
-from skkan import KANRegressor
+from skkan import KANClassifier, KANRegressor
 from skkan.inspection import EdgeDisplay
 from skkan.network._symbolic_edge import SymbolicEdge
 
@@ -112,9 +112,25 @@ def test_drawing_on_given_axes_and_again(network):
         ((-1, 0, 0), "layer=-1 does not exist"),
         ((0, 3, 0), "i=3 does not exist: layer 0 has 3 input nodes"),
         ((0, 0, 3), "j=3 does not exist: layer 0 leads to 3 subnodes"),
-        ((1, 0, "a"), "j='a' does not exist: layer 1 leads to 2 subnodes"),
+        ((1, 0, "a"), "j='a' names a class, but layer 1 does not lead to classes"),
     ],
 )
 def test_edges_out_of_range_are_named(network, edge, message):
     with pytest.raises(ValueError, match=message):
         show(network, *edge)
+
+
+def test_classes_may_be_named():
+    X = np.random.default_rng(0).normal(size=(90, 2))
+    labels = np.repeat(["low", "middle", "high"], 30)
+    X[labels == "high"] += 2.0
+    model = KANClassifier((), alpha=0.1, random_state=0).fit(X, labels)
+    named = EdgeDisplay.from_estimator(model, X, layer=0, i=1, j="low")
+    numbered = EdgeDisplay.from_estimator(model, X, layer=0, i=1, j=1)
+    assert model.classes_.tolist().index("low") == 1
+    np.testing.assert_array_equal(named.y, numbered.y)
+    assert named.y_name == "part of low"
+    best = model.suggest_symbolic(0, 1, "low", top=1)[0]["symbol"]
+    assert model.suggest_symbolic(0, 1, 1, top=1)[0]["symbol"] == best
+    with pytest.raises(ValueError, match=r"j='none' is not among the outputs: high, low, middle"):
+        model.suggest_symbolic(0, 1, "none")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from networks import FUNCTIONS, draw_network
 from pictures import estimator_of, sample
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from skkan import KANClassifier
@@ -86,12 +87,12 @@ def test_names(network):
 def test_the_only_output_of_a_classifier_is_its_second_class():
     X = np.linspace(-1.0, 1.0, 40)[:, None]
     classifier = KANClassifier((), random_state=0).fit(X, np.where(X[:, 0] > 0, "up", "down"))
-    assert output_names(classifier) == ["up"]
+    assert output_names(classifier) == ["log-odds of up"]
 
 
 def test_other_estimators_are_refused(network):
     X = sample(network)
     pipeline = make_pipeline(estimator_of(network))
-    with pytest.raises(TypeError, match=r"got Pipeline\. Of a pipeline take pipeline\[-1\]"):
-        fitted_network(pipeline)
+    with pytest.raises(TypeError, match=r"or a pipeline that ends in one, got LinearRegression"):
+        fitted_network(LinearRegression().fit(X, X[:, 0]))
     assert fitted_network(pipeline[-1])(X).shape == (50, 2)

@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from estimator_data import ADDITIVE, curved_data
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
 from skkan import KANRegressor
@@ -50,7 +51,10 @@ def test_curves_that_have_no_logarithm_are_drawn(curve):
     assert display.ax_.get_yscale() == "linear"
 
 
-def test_pipelines_are_refused():
+def test_the_curve_of_a_pipeline_is_that_of_its_last_step():
     X, y = curved_data()
-    with pytest.raises(TypeError, match="got Pipeline"):
-        LossCurveDisplay.from_estimator(make_pipeline(KANRegressor(**ADDITIVE)).fit(X, y))
+    steps = make_pipeline(KANRegressor(**ADDITIVE)).fit(X, y)
+    display = LossCurveDisplay.from_estimator(steps)
+    np.testing.assert_array_equal(display.loss_curve, steps[-1].loss_curve_)
+    with pytest.raises(TypeError, match="got LinearRegression"):
+        LossCurveDisplay.from_estimator(LinearRegression().fit(X, y))

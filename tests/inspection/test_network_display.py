@@ -3,13 +3,16 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from estimator_data import ADDITIVE, curved_data
 from networks import FUNCTIONS, draw_network
 from pictures import assert_looks_like, estimator_of, sample
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skkan import KANClassifier, KANRegressor
+from skkan import KANClassifier, KANRegressor, KANSymbolicRegressor
 from skkan.inspection import EdgeDisplay, KANDisplay, LossCurveDisplay
 from skkan.network._symbolic_edge import SymbolicEdge
 
@@ -19,6 +22,7 @@ def draw(shape, *traits):
 
 
 def show(network, **options):
+    options = {"min_score": 0.0, "max_frames": 1000, **options}
     return KANDisplay.from_estimator(estimator_of(network), sample(network), **options)
 
 
@@ -95,7 +99,10 @@ def test_constants_and_undefined_values_are_drawn():
 
 def test_opacity_follows_the_score():
     network = draw((3, 3, 2))
-    display, values = show(network, min_opacity=0.1), network.node_values(sample(network))
+    display, values = (
+        show(network, min_opacity=0.1, score="std"),
+        network.node_values(sample(network)),
+    )
     for depth, layer in enumerate(network.layers):
         strengths = layer.edge_values(values[depth]).std(axis=0)
         edges = [
@@ -109,6 +116,63 @@ def test_opacity_follows_the_score():
         assert np.all(np.diff(alphas) > 0.0)
         assert alphas[-1] == pytest.approx(1.0)
         assert alphas[0] > 0.1
+
+
+def test_an_edge_into_an_idle_node_is_weak_however_wild():
+    network = draw((2, 2, 1))
+    network.layers[0].coef[:, 0] *= 100.0
+    network.layers[1].coef[0] = 0.0
+    weak = {(c.layer, c.i, c.j) for c in show(network).curves if c.score < 1e-6}
+    assert weak == {(0, 0, 0), (0, 1, 0), (1, 0, 0)}
+    display = show(network, min_score=0.01)
+    assert len(display.curves) == 3
+    assert display.note_.get_text() == "3 edges too weak to be drawn"
+    widths = [line.get_linewidth() for line in show(network).edges_]
+    assert max(widths) > 2.0 * min(widths)
+
+
+def test_scores_are_those_of_the_estimator():
+    X, y = curved_data()
+    model = KANRegressor((2,), random_state=0).fit(X, y)
+    display = KANDisplay.from_estimator(model, X, min_score=0.0)
+    for curve in display.curves:
+        own = model.edge_scores_[curve.layer]
+        assert curve.score == pytest.approx(own[curve.i, curve.j] / own.max(), rel=1e-4, abs=1e-9)
+
+
+def test_wide_networks_have_frames_for_the_strongest_edges_only():
+    display = show(draw((10, 4, 2)), max_frames=12)
+    assert len(display.curves) == 12 + 8
+    assert len(display.plain) == len(display.plain_) == 28
+    weakest = min(curve.score for curve in display.curves if curve.layer == 0)
+    assert max(score for _, _, _, score in display.plain) <= weakest
+    assert "28 edges without a frame" in display.note_.get_text()
+    with pytest.raises(ValueError, match=r"min_score must be a number from 0 to 1, got 2"):
+        show(draw((2, 1)), min_score=2)
+    with pytest.raises(ValueError, match=r"max_frames must be an integer of at least 1, got 0"):
+        show(draw((2, 1)), max_frames=0)
+
+
+def test_pipelines_are_drawn_with_the_names_of_their_columns():
+    X, y = curved_data()
+    frame = pd.DataFrame(X, columns=[f"column {k}" for k in range(X.shape[1])])
+    steps = make_pipeline(StandardScaler(), KANRegressor((), random_state=0)).fit(frame, y)
+    display = KANDisplay.from_estimator(steps, frame)
+    assert display.feature_names == [*frame.columns]
+    assert repr(display).startswith(f"KANDisplay of a network [{X.shape[1]}, 1]: ")
+    edge = EdgeDisplay.from_estimator(steps, frame, layer=0, i="column 1", j=0)
+    np.testing.assert_allclose(edge.data, steps[:-1].transform(frame)[:, 1])
+    assert repr(edge) == "EdgeDisplay of part of y over column 1: spline"
+    with pytest.raises(ValueError, match=r"i='age' is not among the columns: column 0"):
+        EdgeDisplay.from_estimator(steps, frame, layer=0, i="age", j=0)
+
+
+def test_symbolic_regressors_are_drawn():
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(100, 1))
+    search = KANSymbolicRegressor([()], divide=False, random_state=0).fit(X, X[:, 0] ** 2)
+    display = KANDisplay.from_estimator(search, X, target_names=["area"])
+    assert display.target_names == ["area"]
+    assert display.feature_names == ["x0"]
 
 
 def test_scores_may_be_given():
