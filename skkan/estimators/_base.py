@@ -31,6 +31,7 @@ from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
+from skkan.training._constant import no_worse_than_constant
 from skkan.training._grids import refined
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
 from skkan.training._problem import Problem
@@ -326,7 +327,8 @@ class BaseKAN(
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
         trainer = Trainer(problem, progress, rng)
-        result = trainer.run(self._warm_start(settings, scaling, order, go_on))
+        start = self._warm_start(settings, scaling, order, go_on)
+        result = no_worse_than_constant(problem, trainer.run(start), start and start[0])
         self.network_ = result.network.with_inputs(back)
         inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
         activity = network_activity(result.network, data, settings.n_jobs)

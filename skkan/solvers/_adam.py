@@ -58,7 +58,9 @@ def minimize_adam(
     rng = np.random.default_rng(0)
     first, second = np.zeros_like(parameters), np.zeros_like(parameters)
     step, count, since_best = learning_rate, 0, 0
-    best = parameters, np.inf
+    # A first pass may lead anywhere.
+    best = parameters, objective.value(parameters)
+    best = best if np.isfinite(best[1]) else (parameters, np.inf)
     history: list[float] = []
     stopped = False
     while len(history) < max_iter and step > LAST_STEP * learning_rate and not stopped:

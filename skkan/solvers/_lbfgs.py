@@ -18,6 +18,7 @@ from scipy.optimize import minimize
 
 from skkan._typing import FloatArray
 from skkan.objective._objective import Objective
+from skkan.solvers._factors import stable_factors
 from skkan.solvers._result import SolverResult
 
 RELATIVE_RIDGE = 1e-9
@@ -48,8 +49,7 @@ class Whitening:
             # A layer without splines has no scale of its own.
             largest = float(mean.max()) or 1.0
             mean = np.maximum(mean, RELATIVE_RIDGE * largest)
-            matrix[:, size, size] += RELATIVE_RIDGE * mean[:, None]
-            factor: FloatArray = np.linalg.cholesky(matrix)
+            factor = stable_factors(matrix, mean)
             self._factors.append(factor)
             self._inverses.append(np.linalg.inv(factor))
 

@@ -21,6 +21,8 @@ MOST_EQUAL = 10
 LEAST_HIDDEN_SHARE = 0.25
 MAX_QUANTILE_SHARE = 0.98
 LEAST_OUTERMOST, MOST_OUTERMOST = 0.1, 2.0
+# Of a hidden node, as a share of its grid; less is a constant.
+SMALLEST_RANGE = 1e-9
 
 
 def weighted_quantiles(x: FloatArray, weight: FloatArray, levels: FloatArray) -> FloatArray:
@@ -280,18 +282,19 @@ def end_hidden_grids(
         return
     for layer, low, high in _ranges(network, data, n_jobs):
         old = layer.grid.breakpoints
+        # Neither depends on where the ends are, so that doing it again changes nothing.
+        unit = (old[:, -2] - old[:, 1]) / (old.shape[1] - 3) if old.shape[1] > 3 else high - low
         reach = 0.5 * room * (high - low)
-        # How far the inner ends of the outermost intervals are from the outer ones, at least and
-        # at most.
-        first, last = (
-            [share * (old[:, k + 1] - old[:, k]) for share in (LEAST_OUTERMOST, MOST_OUTERMOST)]
-            for k in (0, old.shape[1] - 2)
-        )
+        least, most = LEAST_OUTERMOST * unit, MOST_OUTERMOST * unit
         ends = old.copy()
-        ends[:, 0] = old[:, 1] - np.clip(old[:, 1] - (low - reach), *first)
-        ends[:, -1] = old[:, -2] + np.clip(high + reach - old[:, -2], *last)
-        ends[:, 0] = np.where(low < old[:, 0], old[:, 0], ends[:, 0])
-        ends[:, -1] = np.where(high > old[:, -1], old[:, -1], ends[:, -1])
+        ends[:, 0] = np.minimum(low, np.maximum(low - reach, old[:, 1] - most))
+        ends[:, -1] = np.maximum(high, np.minimum(high + reach, old[:, -2] + most))
+        ends[:, 0] = np.minimum(ends[:, 0], old[:, 1] - least)
+        ends[:, -1] = np.maximum(ends[:, -1], old[:, -2] + least)
+        span = old[:, -1] - old[:, 0]
+        known = high - low > SMALLEST_RANGE * span
+        ends[:, 0] = np.where((low < old[:, 0]) | ~known, old[:, 0], ends[:, 0])
+        ends[:, -1] = np.where((high > old[:, -1]) | ~known, old[:, -1], ends[:, -1])
         if not np.array_equal(ends, old):
             layer.regrid(SplineGrid(ends, layer.grid.degree), extend=True)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skkan._typing import FloatArray
 from skkan.data._blocks import Rows, Samples
@@ -154,11 +155,15 @@ class Problem:
 
     def validation_loss(self, network: Network) -> float:
         """Return the loss on the held-out samples."""
-        held_out = self.validation
-        assert held_out is not None
-        function = Value(network.astype(self.settings.dtype), self.loss)
-        rows = held_out.rows(n_jobs=self.settings.n_jobs)
-        value: float = rows.sums(function, function.row_bytes)[0]
+        assert self.validation is not None
+        return self.loss_on(self.validation, network, self.settings.dtype)
+
+    def loss_on(self, data: Samples, network: Network, dtype: DTypeLike = np.float64) -> float:
+        """Return the loss on some samples; not finite where outputs overflow."""
+        function = Value(network.astype(dtype), self.loss)
+        rows = data.rows(n_jobs=self.settings.n_jobs)
+        with np.errstate(all="ignore"):
+            value: float = rows.sums(function, function.row_bytes)[0]
         return value
 
 

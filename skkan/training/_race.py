@@ -109,7 +109,9 @@ def run_start(problem: Problem, state: State, rows: Rows, weight: float) -> Stat
     plan, settings = problem.solver_options, problem.settings
     objective = problem.objective(state.network, state.penalty, rows)
     max_iter = min(plan.race_iter, settings.max_iter)
-    found = plan.minimize(objective, state.network.get_parameters(), max_iter, settings.tol)
+    # Threads know nothing of the trainer's own.
+    with np.errstate(all="ignore"):
+        found = plan.minimize(objective, state.network.get_parameters(), max_iter, settings.tol)
     network = state.network.copy()
     network.set_parameters(found.parameters)
     value = found.value if problem.validation is None else problem.validation_loss(network)

@@ -175,7 +175,7 @@ def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
     rounding stands for them.
     """
     ridge = 1e-13 * max(float(matrix.diagonal().max()), 1e-300)
-    for _ in range(8):
+    for _ in range(14):
         try:
             factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True, check_finite=False)
             break

@@ -102,7 +102,8 @@ class Trainer:
             Where to go on from, in place of a race of random starts.
         """
         try:
-            with tuned_for_blocks():
+            # Solvers refuse what is not finite, and step back.
+            with tuned_for_blocks(), np.errstate(all="ignore"):
                 self._train_from(start)
         except KeyboardInterrupt:
             if not hasattr(self, "best"):
