@@ -188,6 +188,21 @@ class TargetMoment:
         return (block.weight @ (block.target / self.unit - self.centre) ** self.power,)
 
 
+def lacks_a_class(data: Samples, n_jobs: int | None = None) -> bool:
+    """Return whether there are no samples of some class.
+
+    Parameters
+    ----------
+    data : Samples
+        Samples whose targets are class memberships.
+    n_jobs : int, optional
+        Number of threads.
+    """
+    moment = TargetMoment(np.ones(data.n_outputs))
+    (shares,) = data.rows(n_jobs=n_jobs).sums(moment, 16 * (data.n_inputs + data.n_outputs))
+    return bool(shares.min() <= 0.0 or (data.n_outputs == 1 and shares[0] >= 1.0 - 1e-15))
+
+
 @dataclass(frozen=True)
 class ColumnMoments:
     """Function of a block: mean powers of the scaled inputs, alone and times the targets."""

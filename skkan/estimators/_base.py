@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skkan._typing import FloatArray
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
+from skkan.data._samples import lacks_a_class
 from skkan.data._typical_rows import typical_rows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import restored_on_failure
@@ -243,6 +244,9 @@ class BaseKAN(
         data = LargeData.of(X, y, weight, encode, split)
         if 0 in (data.n_samples, data.n_samples if held_out is None else held_out.n_samples):
             raise ValueError(self._cannot_split(X.shape[0], "a part of them would be empty."))
+        if stratify and split is not None and lacks_a_class(data, self.n_jobs):
+            reason = "a class would be missing from the part to train on."
+            raise ValueError(self._cannot_split(X.shape[0], reason))
         samples = prepared_where_it_is(data, held_out, standardise, self.n_jobs)
         self._train_on(samples, loss, progress, rng, go_on=go_on)
 

@@ -14,6 +14,8 @@ from skkan.objective._block_sums import NodeValues
 # By what share grids reach beyond their data, so that the edge functions do not turn straight
 # just beyond the outermost sample.
 MARGIN = 0.05
+# How much longer outermost intervals are where a roughness of higher order lets polynomials go on.
+ROOM = 0.15
 FULL_ENOUGH = 0.85
 # Few samples lead to the largest and smallest values of a hidden node. Of more equal intervals than
 # this, the outermost would hold next to none; fewer can be equal, which takes half the time.
@@ -253,6 +255,20 @@ def holds_hidden_nodes(network: Network, data: Samples, n_jobs: int | None = Non
     """
     return all(
         bool(np.all((low >= layer.grid.low) & (high <= layer.grid.high)))
+        for layer, low, high in _ranges(network, data, n_jobs)
+    )
+
+
+def fills_hidden_grids(network: Network, data: Samples, n_jobs: int | None = None) -> bool:
+    """Return whether no hidden node has left its grid or shrunk to a small part of it.
+
+    Parameters are those of :func:`holds_hidden_nodes`.
+    """
+    return all(
+        bool(
+            np.all((low >= layer.grid.low) & (high <= layer.grid.high))
+            and np.all(high - low >= FULL_ENOUGH * 2.0 * layer.half_span / (1.0 + ROOM))
+        )
         for layer, low, high in _ranges(network, data, n_jobs)
     )
 

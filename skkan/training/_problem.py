@@ -17,7 +17,9 @@ from skkan.objective._penalties import BENDING, Penalty
 from skkan.objective._sparsity import Sparsity
 from skkan.training._grids import (
     MARGIN,
+    ROOM,
     end_hidden_grids,
+    fills_hidden_grids,
     follow_hidden_nodes,
     hidden_quantile_share,
     holds_hidden_nodes,
@@ -30,7 +32,6 @@ from skkan.training._solver_choice import SOLVERS, SolverOptions
 # data with little noise bear.
 START_WEIGHTS = (1e-3, 1e-6)
 FIXED_LINE_SHARE = 1e-3
-ROOM = 0.15
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
 # on classes that can be separated, nothing else keeps the log-odds from growing without bound.
 LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
@@ -137,6 +138,12 @@ class Problem:
     def holds(self, network: Network) -> bool:
         """Return whether no hidden node has left its grid."""
         return len(network.layers) == 1 or holds_hidden_nodes(
+            network, self.data, self.settings.n_jobs
+        )
+
+    def fills(self, network: Network) -> bool:
+        """Return whether every hidden node is within its grid and fills a good part of it."""
+        return len(network.layers) == 1 or fills_hidden_grids(
             network, self.data, self.settings.n_jobs
         )
 

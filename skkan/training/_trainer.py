@@ -36,6 +36,8 @@ COARSE_GAIN = 5e-3
 WORTH_A_NETWORK = 10.0
 # In solver iterations.
 LOOK_EVERY = 5
+# Share of the loss that is left where a round has hardly changed it.
+AT_REST = 0.9
 # Below this share of the target's variance, what is left to gain lies at the border.
 LITTLE_NOISE = 1e-4
 # Below this one, it is rounding.
@@ -92,6 +94,7 @@ class Trainer:
         self._asked_to_stop = False
         self._gave_up = False
         self._goes_on = False
+        self._at_rest = False
 
     def run(self, start: tuple[Network, Penalty | None] | None = None) -> TrainingResult:
         """Train and return the result; a keyboard interrupt ends the training, not the program.
@@ -112,16 +115,28 @@ class Trainer:
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
             pass
-        end = self.problem.ended(self.best)
+        end = self.problem.ended(self._with_next_weights(self.best))
         return TrainingResult(
             end.network,
             end.penalty,
-            self.best.loss,
+            end.loss,
             self.n_iter,
             self.loss_curve,
             self.validation_curve,
             self.converged,
         )
+
+    def _with_next_weights(self, state: State) -> State:
+        """Return the state with the weights of its next step, if it is for another fit to take it.
+
+        Fits that go on from each other in small portions would never come to change the weights.
+        """
+        if not self._goes_on or not self._at_rest or self.converged or state.smoothing is None:
+            return state
+        state = replace(state, penalty=state.smoothing.by_edge)
+        network = state.network
+        objective = self.problem.objective(network, state.penalty, self.problem.rows(network))
+        return replace(state, loss=objective.value(network.get_parameters()))
 
     def _train_from(self, start: tuple[Network, Penalty | None] | None) -> None:
         if start is None:
@@ -198,6 +213,8 @@ class Trainer:
                 settings.quantile_share,
             )
             state = self.problem.followed(State(network, start.penalty), grid_size)
+        elif not self.problem.fills(start.network):
+            state = self.problem.followed(start, grid_size)
         rows = self.problem.rows(state.network)
         best_validation, self._since_best = self._best_validation, 0
         self._gave_up = False
@@ -377,8 +394,14 @@ class Trainer:
     def _with_evidence(self, state: State, rows: Rows, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
         objective = self.problem.objective(state.network, state.penalty, rows)
-        state, _ = self._solve(state, objective, self.solver_options.round_iter, phase, ROUND_TOL)
+        before = state.network.get_parameters()
+        state, converged = self._solve(
+            state, objective, self.solver_options.round_iter, phase, ROUND_TOL
+        )
         parameters = state.network.get_parameters()
+        if self._goes_on:
+            level = AT_REST * objective.data_value(before)
+            self._at_rest = converged or objective.data_value(parameters) > level
         return replace(
             state, smoothing=update_smoothing(objective, parameters, self.solver_options.posterior)
         )
