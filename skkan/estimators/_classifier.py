@@ -1,5 +1,6 @@
 """KANClassifier."""
 
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -249,7 +250,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         if len(unknown):
             raise ValueError(
                 f"{method} goes on with the classes {self.classes_.tolist()!r}, but y has "
-                f"{unknown[0].item()!r}. Call fit to start anew."
+                f"{_plain(unknown[0])!r}. Call fit to start anew."
             )
         places: NDArray[np.intp] = np.searchsorted(self.classes_, labels)
         return places
@@ -259,13 +260,19 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         if np.count_nonzero(counts) < 2:
             raise ValueError(
                 "KANClassifier needs samples of at least two classes, but y has only one "
-                f"class with positive weight: {self.classes_[counts.argmax()].item()!r}."
+                f"class with positive weight: {_plain(self.classes_[counts.argmax()])!r}."
             )
         if self.class_weight == "balanced":
             return counts.sum() / (len(counts) * np.where(counts > 0.0, counts, np.inf))
+        _check_class_weight(self.class_weight)
         factors: FloatArray = compute_class_weight(
             self.class_weight, classes=self.classes_, y=self.classes_
         )
+        if np.count_nonzero(counts * factors) < 2:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} leaves fewer than two of the classes "
+                f"{self.classes_.tolist()!r} with samples of positive weight."
+            )
         return factors
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
@@ -377,3 +384,19 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         scores = self.decision_function(X)
         found = (scores > 0.0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes_[found]
+
+
+def _plain(label: Any) -> Any:
+    """Return a label as Python has it."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _check_class_weight(class_weight: Any) -> None:
+    """Raise an error for weights of classes that cannot be multiplied with those of samples."""
+    for label, weight in (class_weight or {}).items():
+        number = isinstance(weight, Real) and not isinstance(weight, bool)
+        if not number or not 0.0 <= float(weight) < np.inf:
+            raise ValueError(
+                "class_weight must have finite numbers of at least 0, got "
+                f"{weight!r} for class {label!r}."
+            )

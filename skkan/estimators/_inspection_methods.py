@@ -183,6 +183,9 @@ class InspectionMixin:
             for depth, (scores, own) in enumerate(zip(edges, self._state.activity, strict=True))
         ]
         highest = max(float(scores.max()) for scores in edges)
+        if highest == 0.0:
+            # A constant has nothing to lose.
+            return copy.deepcopy(self)
         hidden = max((float(scores.max()) for scores in nodes[1:-1]), default=None)
         return self._pruned(
             masks,
@@ -229,6 +232,9 @@ class InspectionMixin:
         _check_threshold("threshold", threshold)
         scores = self.node_scores_[0]
         masks = [np.ones(layer.active.shape, dtype=bool) for layer in self.network_.layers]
+        if scores.max() == 0.0:
+            # A constant has nothing to lose.
+            return copy.deepcopy(self)
         masks[0] &= (scores >= threshold)[:, None]
         return self._pruned(
             masks,

@@ -1,7 +1,8 @@
 """The parameters that the estimators share, described once."""
 
 import textwrap
-from typing import TypeVar
+from types import FunctionType
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -125,4 +126,23 @@ def with_shared_parameters(estimator: type[T]) -> type[T]:
     if estimator.__doc__ is not None:
         text = textwrap.indent(SHARED_PARAMETERS, "    ").strip()
         estimator.__doc__ = estimator.__doc__.replace("{shared_parameters}", text)
+    if "__init__" not in vars(estimator):
+        _give_own_init(estimator)
     return estimator
+
+
+def _give_own_init(estimator: type[Any]) -> None:
+    """Copy the inherited ``__init__``, so that errors about keywords name the class itself."""
+    inherited = estimator.__init__
+    own = FunctionType(
+        inherited.__code__,
+        inherited.__globals__,
+        "__init__",
+        inherited.__defaults__,
+        inherited.__closure__,
+    )
+    own.__kwdefaults__ = inherited.__kwdefaults__
+    own.__annotations__ = inherited.__annotations__
+    own.__doc__ = inherited.__doc__
+    own.__qualname__ = f"{estimator.__name__}.__init__"
+    estimator.__init__ = own

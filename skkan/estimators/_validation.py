@@ -30,18 +30,16 @@ class ValidationMixin:
                 "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
             )
         try:
-            return validate_data(self, X, *y, dtype=np.float64, **options)
-        except (TypeError, ValueError) as error:
-            try:
-                check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
-            except (TypeError, ValueError) as cause:
-                if "X" in str(error) or "sample" in str(error):
-                    raise
-                raise type(error)(
-                    f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
-                    "first, for example with OneHotEncoder, and split complex numbers into parts."
-                ) from error
+            valid = validate_data(self, X, *y, dtype=np.float64, **options)
+        except Exception as error:
+            _explain(error, X, *y)
             raise
+        if options.get("y_numeric") and valid[1].dtype.kind not in "biuf":
+            raise ValueError(
+                f"y must hold real numbers, got an array of dtype {valid[1].dtype}. For labels "
+                "there is KANClassifier."
+            )
+        return valid
 
     def _validated_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
         weight: FloatArray = _check_sample_weight(sample_weight, X, dtype=np.float64)
@@ -127,6 +125,40 @@ class ValidationMixin:
                 "or clip the sample."
             )
         return out
+
+
+def _explain(error: Exception, X: Any, *y: Any) -> None:
+    """Raise an error that says what is wrong with the samples, if their own does not."""
+    names = getattr(X, "columns", None)
+    if names is not None and len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in list(names)[:number])
+        raise ValueError(
+            f"X has more than one column called {twice!r}. Give every column a name of its own."
+        ) from error
+    if not isinstance(error, TypeError | ValueError):
+        return
+    n_dimensions = getattr(X, "ndim", 2)
+    if n_dimensions > 2:
+        raise ValueError(
+            f"X must have two dimensions (samples, features), got an array with dim {n_dimensions} "
+            f"and shape {X.shape}. Use X.reshape(len(X), -1)."
+        ) from error
+    for target in y:
+        if np.iscomplexobj(target):
+            raise ValueError(
+                "y must hold real numbers, but it is complex. Use its real and imaginary parts as "
+                "two targets: np.column_stack([y.real, y.imag])."
+            ) from error
+    message = str(error)
+    if "X" in message or "sample" in message:
+        return
+    try:
+        check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
+    except (TypeError, ValueError) as cause:
+        raise type(error)(
+            f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
+            "first, for example with OneHotEncoder, and split complex numbers into parts."
+        ) from error
 
 
 def _readable(values: Any) -> Any:

@@ -166,9 +166,11 @@ def rank_symbols(
     """
     if not 0.0 <= weight_simple <= 1.0:
         raise ValueError(f"weight_simple must be in [0, 1], got {weight_simple!r}")
+    candidates = search_symbols() if symbols is None else [get_symbol(s) for s in symbols]
+    if not candidates:
+        raise ValueError("symbols is empty: give at least one symbol, or None for all of them.")
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top!r}")
-    candidates = search_symbols() if symbols is None else [get_symbol(s) for s in symbols]
     samples = Samples.of(x, y, weight)
     sites = samples.thinned()
     fits = [_fit(symbol, samples, sites) for symbol in candidates]
