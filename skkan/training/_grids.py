@@ -302,11 +302,12 @@ def end_hidden_grids(
         unit = (old[:, -2] - old[:, 1]) / (old.shape[1] - 3) if old.shape[1] > 3 else high - low
         reach = 0.5 * room * (high - low)
         least, most = LEAST_OUTERMOST * unit, MOST_OUTERMOST * unit
+        first, last = (old[:, 1], old[:, -2]) if old.shape[1] > 2 else (high, low)
         ends = old.copy()
-        ends[:, 0] = np.minimum(low, np.maximum(low - reach, old[:, 1] - most))
-        ends[:, -1] = np.maximum(high, np.minimum(high + reach, old[:, -2] + most))
-        ends[:, 0] = np.minimum(ends[:, 0], old[:, 1] - least)
-        ends[:, -1] = np.maximum(ends[:, -1], old[:, -2] + least)
+        ends[:, 0] = np.minimum(low, np.maximum(low - reach, first - most))
+        ends[:, -1] = np.maximum(high, np.minimum(high + reach, last + most))
+        ends[:, 0] = np.minimum(ends[:, 0], first - least)
+        ends[:, -1] = np.maximum(ends[:, -1], last + least)
         span = old[:, -1] - old[:, 0]
         known = high - low > SMALLEST_RANGE * span
         ends[:, 0] = np.where((low < old[:, 0]) | ~known, old[:, 0], ends[:, 0])

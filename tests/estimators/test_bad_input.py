@@ -68,6 +68,82 @@ BAD_PARAMETERS = {
 }
 
 
+DOUBLE = pd.DataFrame(np.zeros((40, 2)), columns=["a", "a"])
+COMPLEX = np.arange(40) * 1j
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (np.zeros((40, 2, 1)), np.arange(40), r"two dimensions.*\(40, 2, 1\)"),
+        (DOUBLE, np.arange(40), "more than one column called 'a'"),
+        (np.zeros((40, 2)), COMPLEX, "^y must hold real numbers, but it is complex"),
+        (np.zeros((40, 2)), np.full(40, "a"), "^y must hold real numbers.*KANClassifier"),
+    ],
+)
+def test_messages_say_what_is_wrong(X, y, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        KANRegressor(**ADDITIVE).fit(X, y)
+    assert "OneHotEncoder" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_unknown_keywords_are_those_of_the_class():
+    for cls in (KANRegressor, KANClassifier):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__}\.__init__\(\)"):
+            cls(widht=3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"u": -1}, "got -1 for class 'u'"),
+        ({"u": np.nan}, "got nan for class 'u'"),
+        ({"u": np.inf}, "got inf for class 'u'"),
+        ({"u": "many"}, "got 'many' for class 'u'"),
+        ({"u": 0}, "class_weight=.* leaves fewer than two"),
+        ({"u": 0, "v": 0}, "class_weight=.* leaves fewer than two"),
+    ],
+)
+def test_class_weights(weights, message):
+    X, y = curved_data(40)
+    labels = np.where(y > np.median(y), "u", "v")
+    with pytest.raises(ValueError, match=message):
+        KANClassifier(**ADDITIVE, class_weight=weights).fit(X, labels)
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_one_class_of_text(dtype):
+    X, _ = curved_data(40)
+    with pytest.raises(ValueError, match="only one class with positive weight: 'a'"):
+        KANClassifier(**ADDITIVE).fit(X, np.full(40, "a", dtype=dtype))
+
+
+def test_stopping_early_needs_all_classes_to_train_on_wherever_samples_are():
+    X, _ = curved_data(40)
+    labels = (np.arange(40) == 7).astype(int)
+    refused = 0
+    for seed in range(12):
+        model = KANClassifier(**ADDITIVE, early_stopping=True, validation_fraction=0.4)
+        model.set_params(max_cache_bytes=0, random_state=seed)
+        try:
+            model.fit(X, labels)
+        except ValueError as error:
+            assert "a class would be missing" in str(error)  # noqa: PT017
+            refused += 1
+    assert 0 < refused < 12
+
+
+def test_constant_models_can_be_pruned_and_told():
+    X, _ = curved_data(40)
+    model = KANRegressor(**SMALL).fit(X, np.full(40, 2.0))
+    for other in (model.prune(), model.prune_inputs()):
+        np.testing.assert_allclose(other.predict(X), 2.0)
+    model = KANRegressor(**ADDITIVE).fit(*curved_data(40))
+    with pytest.raises(ValueError, match="symbols is empty"):
+        model.auto_symbolic(symbols=[])
+
+
 @pytest.mark.parametrize(("spoil", "error", "message"), BAD_X.values(), ids=BAD_X.keys())
 def test_bad_x(cls, spoil, error, message):
     X, y = curved_data(40)
@@ -108,7 +184,7 @@ def test_y_that_is_not_finite(cls, value):
 
 def test_y_of_regressor_that_is_not_real_numbers():
     X, y = curved_data(40)
-    with pytest.raises(ValueError, match="Complex data not supported"):
+    with pytest.raises(ValueError, match="^y must hold real numbers, but it is complex"):
         KANRegressor(**ADDITIVE).fit(X, y + 1j)
     with pytest.raises(ValueError, match="red"):
         KANRegressor(**ADDITIVE).fit(X, np.full(40, "red"))

@@ -457,6 +457,22 @@ def test_grids_are_lengthened_by_an_interval_at_most():
     assert_close(network.outputs(inputs), before, 1e-10)
 
 
+@pytest.mark.parametrize("grid_size", [1, 2, 3, 6])
+@pytest.mark.parametrize("factor", [1.0, 0.3, 0.01])
+def test_ending_grids_again_changes_nothing(grid_size, factor):
+    rng = np.random.default_rng(30)
+    inputs, weight = draw_samples(rng)
+    data = points(inputs, weight)
+    network = followed_network(rng, inputs, weight, grid_size=grid_size, base="zero")
+    network = shrunk(network, factor)
+    end_hidden_grids(network, data, MARGIN)
+    once = [layer.grid.breakpoints for layer in network.layers]
+    for _ in range(20):
+        end_hidden_grids(network, data, MARGIN)
+    for layer, ends in zip(network.layers, once, strict=True):
+        assert_close(layer.grid.breakpoints, ends, 1e-9)
+
+
 def test_nodes_are_held_until_one_has_left():
     rng = np.random.default_rng(29)
     inputs, weight = draw_samples(rng)
