@@ -184,7 +184,7 @@ def test_y_that_is_not_finite(cls, value):
 
 def test_y_of_regressor_that_is_not_real_numbers():
     X, y = curved_data(40)
-    with pytest.raises(ValueError, match="^y must hold real numbers, but it is complex"):
+    with pytest.raises(ValueError, match=r"^y must hold real numbers, but it is complex"):
         KANRegressor(**ADDITIVE).fit(X, y + 1j)
     with pytest.raises(ValueError, match="red"):
         KANRegressor(**ADDITIVE).fit(X, np.full(40, "red"))
