@@ -36,8 +36,8 @@ class ValidationMixin:
             raise
         if options.get("y_numeric") and valid[1].dtype.kind not in "biuf":
             raise ValueError(
-                f"y must hold real numbers, got an array of dtype {valid[1].dtype}. For labels "
-                "there is KANClassifier."
+                f"y must hold real numbers, got {valid[1].ravel()[0]!r}. For labels there is "
+                "KANClassifier."
             )
         return valid
 
