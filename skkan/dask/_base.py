@@ -82,13 +82,15 @@ class BaseDaskKAN(BaseKAN):
             return lazily(self, method, X)
         return getattr(super(), method)(X)
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, *options: Any, **named_options: Any) -> Any:
         """Predict targets or labels.
 
         Parameters
         ----------
         X : Dask array, Dask data frame or array-like of shape (n_samples, n_features)
             Inputs. Beyond the range of the training data the splines go on as straight lines.
+        *options, **named_options
+            Those of the ordinary estimator, such as `return_std`; not for Dask's collections.
 
         Returns
         -------
@@ -104,7 +106,14 @@ class BaseDaskKAN(BaseKAN):
             If `X` has other columns than in `fit`. Values that are not finite, or lie so far
             outside that the prediction overflows, are found when predictions are computed.
         """
-        return self._of_blocks("predict", X)
+        if not (options or named_options):
+            return self._of_blocks("predict", X)
+        if is_collection(X):
+            raise ValueError(
+                "return_std, return_cov and include_noise are for samples in memory, but X is a "
+                "Dask collection. Call predict with X.compute(), or with its blocks."
+            )
+        return super().predict(X, *options, **named_options)  # type: ignore[misc]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the R^2 of predicted targets, or the accuracy of predicted labels.

@@ -342,6 +342,7 @@ class BaseKAN(
             rows=typical_rows(self.network_, inputs[:, back], weight),
             total_weight=data.total,
             alpha=settings.alpha,
+            posterior=problem.posterior(result.network, result.penalty, order),
         )
         if hasattr(self, "_stream"):
             del self._stream
@@ -465,7 +466,7 @@ class BaseKAN(
         other.network_ = refined(self.network_, grid_size)
         unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
         penalty = self._state.penalty.carried_to(other.network_, unscaled)
-        other._state = replace(self._state, penalty=penalty)
+        other._state = replace(self._state, penalty=penalty, posterior=None)
         return other
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -8,6 +8,7 @@ from skkan.data._typical_rows import TypicalRows
 from skkan.inspection._scores import LayerActivity, activity_on
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
+from skkan.training._posterior import PredictivePosterior
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class FittedState:
         Sum of the weights of all rows of the training data.
     alpha : float or None
         Parameter `alpha` of the fit; None if the penalty weights were chosen.
+    posterior : PredictivePosterior or None
+        What the training data leave open about the network; None if that is not known.
     """
 
     penalty: Penalty
@@ -35,12 +38,14 @@ class FittedState:
     rows: TypicalRows
     total_weight: float
     alpha: float | None
+    posterior: PredictivePosterior | None = None
 
     def edited(self, network: Network, penalty: Penalty | None = None) -> Self:
         """Return the state of a network that was changed without training."""
         return replace(
             self,
             penalty=penalty or self.penalty,
+            posterior=None,
             activity=activity_on(network, self.rows.X, self.rows.weight),
         )
 

@@ -1,12 +1,14 @@
 """KANRegressor."""
 
-from typing import Self
+from typing import Any, Self, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import Tags
 
 from skkan._typing import FloatArray
+from skkan.data._large_data import is_large, parts_of
 from skkan.estimators._base import BaseKAN
 from skkan.estimators._fitted_methods import FittedMethodsMixin
 from skkan.estimators._from_formula import FromFormulaMixin
@@ -15,6 +17,8 @@ from skkan.estimators._partial_fit import RegressorStreamMixin
 from skkan.estimators._targets import RealTargets
 from skkan.objective._losses import SquaredLoss
 from skkan.training._progress import Progress
+
+MOST_COVARIANCES = 5000
 
 
 @with_shared_parameters
@@ -173,19 +177,53 @@ class KANRegressor(
                 f"{n_targets} targets. Call fit to start anew."
             )
 
-    def predict(self, X: ArrayLike) -> FloatArray:
-        """Predict targets.
+    @overload
+    def predict(self, X: ArrayLike) -> FloatArray: ...
+
+    @overload
+    def predict(
+        self,
+        X: ArrayLike,
+        return_std: bool = False,
+        return_cov: bool = False,
+        *,
+        include_noise: bool = True,
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+
+    def predict(
+        self,
+        X: ArrayLike,
+        return_std: bool = False,
+        return_cov: bool = False,
+        *,
+        include_noise: bool = True,
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Predict targets and, on request, how uncertain they are.
+
+        The uncertainty is that of the Gaussian around the fitted parameters which the smoothing
+        assumes (Laplace's method), with noise of the same variance everywhere. It grows beyond the
+        training data.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Inputs. Beyond the range of the training data the splines go on as straight
             lines.
+        return_std : bool, default=False
+            Whether to return standard deviations.
+        return_cov : bool, default=False
+            Whether to return the covariances of the samples, for no more than 5,000 of them.
+        include_noise : bool, default=True
+            Whether both are those of new observations, or of the function alone.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions, in the shape of the targets of `fit`.
+        y_std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Standard deviations, in the units of `y`. Only with `return_std`.
+        y_cov : ndarray of shape (n_samples, n_samples) or (n_samples, n_samples, n_outputs)
+            Covariances. Only with `return_cov`.
 
         Raises
         ------
@@ -193,12 +231,62 @@ class KANRegressor(
             If the estimator is not fitted.
         ValueError
             If `X` has other columns than in `fit`, or values that are not finite, or lies so far
-            outside that the prediction overflows.
+            outside that the prediction overflows. If `return_std` and `return_cov` are both set, or
+            the network has been changed after training.
         TypeError
             If `X` is sparse.
+
+        References
+        ----------
+        D. MacKay, "A practical Bayesian framework for backpropagation networks", Neural
+        Computation 1992.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, size=(200, 1))
+        >>> y = np.sin(3 * X[:, 0]) + 0.1 * rng.normal(size=200)
+        >>> model = KANRegressor((), random_state=0).fit(X, y)
+        >>> _, std = model.predict([[0.0], [3.0]], return_std=True)
+        >>> bool(0.09 < std[0] < 0.12 < std[1])
+        True
         """
+        if return_std and return_cov:
+            raise ValueError("return_std and return_cov cannot both be True: ask for one of them.")
         out = self._outputs(X)
-        return out[:, 0] if self._single_target else out
+        mean = out[:, 0] if self._single_target else out
+        if not (return_std or return_cov):
+            return mean
+        spread = self._spread(X, return_cov, include_noise)
+        return mean, spread[..., 0] if self._single_target else spread
+
+    def _spread(self, X: Any, covariances: bool, include_noise: bool) -> FloatArray:
+        """Return standard deviations or covariances, the outputs on the last axis."""
+        posterior = self._state.posterior
+        if posterior is None:
+            raise ValueError(
+                "return_std and return_cov need a network as training has left it, but it has been "
+                "changed since, or learned from batches. Call refit(X, y)."
+            )
+        if not covariances:
+            parts = [X[part] for part in parts_of(X)] if is_large(X, self.max_cache_bytes) else [X]
+            return np.concatenate(
+                [
+                    posterior.deviations(
+                        self.network_, self._validated(part, reset=False), include_noise
+                    )
+                    for part in parts
+                ]
+            )
+        inputs = self._validated(X, reset=False)
+        if len(inputs) > MOST_COVARIANCES:
+            raise ValueError(
+                f"return_cov takes at most {MOST_COVARIANCES} samples, got {len(inputs)}. Use "
+                "return_std, or ask for parts of X."
+            )
+        return posterior.covariances(self.network_, inputs, include_noise)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -11,6 +11,8 @@ from skkan.inspection._edges import in_units, output_names
 from skkan.inspection._fitted import Fitted
 from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
 from skkan.network._edge_index import edge_index
+from skkan.network._features import as_dense
+from skkan.network._network import Network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +50,9 @@ class EdgeDisplay:
         Labels of the axes.
     symbol : str, optional
         Name of the function of a symbolic edge.
+    y_std : ndarray of shape (n_points,), optional
+        Standard deviation of the function less its mean on the data, in the units of `y`; None
+        where it is not known.
 
     Attributes
     ----------
@@ -59,6 +64,8 @@ class EdgeDisplay:
         Ticks of the grid.
     border_ : list of matplotlib Rectangle
         What lies beyond the grid.
+    band_ : matplotlib PolyCollection or None
+        Two standard deviations on both sides of the function.
     ax_ : matplotlib Axes
         Axes with the picture.
     figure_ : matplotlib Figure
@@ -84,6 +91,7 @@ class EdgeDisplay:
     density_: "BarContainer | LineCollection | None"
     breakpoints_: "LineCollection | None"
     border_: "list[Rectangle | PolyCollection]"
+    band_: "PolyCollection | None"
     ax_: "Axes"
     figure_: "Figure | SubFigure"
 
@@ -97,6 +105,7 @@ class EdgeDisplay:
         x_name: str,
         y_name: str,
         symbol: str | None = None,
+        y_std: FloatArray | None = None,
     ) -> None:
         self.x = x
         self.y = y
@@ -105,6 +114,7 @@ class EdgeDisplay:
         self.x_name = x_name
         self.y_name = y_name
         self.symbol = symbol
+        self.y_std = y_std
 
     def __repr__(self) -> str:
         function = "spline" if self.symbol is None else self.symbol
@@ -181,9 +191,11 @@ class EdgeDisplay:
         sites = np.repeat(values[:1], N_POINTS, axis=0)
         sites[:, i] = np.linspace(low - margin, high + margin, N_POINTS)
         y = own.edge_values(sites)[:, i, j]
+        y_std = _deviations(fitted.estimator, network, (layer, i, j), values, sites)
         last = layer == len(network.layers) - 1
         if last:
             y = network.scaling.output_scale[j] * y
+            y_std = None if y_std is None else network.scaling.output_scale[j] * y_std
         display = cls(
             in_units(network, layer, i, sites[:, i]),
             y,
@@ -192,6 +204,7 @@ class EdgeDisplay:
             x_name=from_names[i] if layer == 0 else f"node {i} of layer {layer}",
             y_name=f"part of {to_names[j]}" if last else f"part of sum {j} of layer {layer + 1}",
             symbol=None if symbol is None else symbol.function.name,
+            y_std=y_std,
         )
         return display.plot(ax=ax, **plot_options)
 
@@ -201,6 +214,7 @@ class EdgeDisplay:
         *,
         density: str | None = "histogram",
         show_grid: bool = True,
+        show_band: bool = True,
         line_kw: dict[str, Any] | None = None,
         density_kw: dict[str, Any] | None = None,
     ) -> Self:
@@ -214,6 +228,8 @@ class EdgeDisplay:
             How to show the values of the input node.
         show_grid : bool, default=True
             Whether to mark the grid and shade what is beyond.
+        show_band : bool, default=True
+            Whether to draw a band of two standard deviations around the function.
         line_kw : dict, optional
             Passed to `matplotlib.axes.Axes.plot` for the function.
         density_kw : dict, optional
@@ -231,6 +247,16 @@ class EdgeDisplay:
         color = "C0" if self.symbol is None else "C3"
         style = {"color": color, "label": self.symbol, **(line_kw or {})}
         (self.line_,) = ax.plot(self.x, self.y, **style)
+        self.band_ = None
+        if show_band and self.y_std is not None:
+            self.band_ = ax.fill_between(
+                self.x,
+                self.y - 2.0 * self.y_std,
+                self.y + 2.0 * self.y_std,
+                color=self.line_.get_color(),
+                alpha=0.2,
+                linewidth=0.0,
+            )
         self.density_ = None if density is None else self._draw_density(density, density_kw or {})
         self._draw_grid(show_grid)
         ax.set_xlim(self.x[0], self.x[-1])
@@ -280,3 +306,28 @@ class EdgeDisplay:
             self.border_.append(
                 self.ax_.axvspan(*ends, facecolor="0.5", alpha=0.15, linewidth=0, zorder=0)
             )
+
+
+def _deviations(
+    estimator: Any,
+    network: Network,
+    edge: tuple[int, int, int],
+    values: FloatArray,
+    sites: FloatArray,
+) -> FloatArray | None:
+    """Return the standard deviation of a spline less its mean, in the units of training."""
+    layer, i, j = edge
+    # What a callback is shown has a network and nothing else.
+    posterior = getattr(getattr(estimator, "_state", None), "posterior", None)
+    own = network.layers[layer]
+    if posterior is None or not own.splined[i, j]:
+        return None
+
+    def features(nodes: FloatArray) -> FloatArray:
+        by_node: FloatArray = as_dense(own.features(nodes)).reshape(len(nodes), own.n_in, -1)
+        return by_node[:, i]
+
+    # The constants of edges that meet in a node can be traded against each other.
+    centred = features(sites) - features(values).mean(axis=0)
+    deviations: FloatArray = posterior.edge_deviations(network, layer, i, j, centred)
+    return deviations

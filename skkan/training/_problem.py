@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
+from scipy.linalg import LinAlgError
 
 from skkan._typing import FloatArray
 from skkan.data._blocks import Rows, Samples
@@ -25,7 +26,9 @@ from skkan.training._grids import (
     holds_hidden_nodes,
     input_limit,
 )
+from skkan.training._posterior import PredictivePosterior, predictive_posterior
 from skkan.training._settings import Settings, State
+from skkan.training._smoothing import full_posterior
 from skkan.training._solver_choice import SOLVERS, SolverOptions
 
 # Under the first, networks are nearly additive; the second lets them bend from the start, which
@@ -159,6 +162,28 @@ class Problem:
         end_hidden_grids(network, self.data, room, self.settings.n_jobs)
         units = [np.ones(layer.n_subnodes) for layer in network.layers]
         return replace(state, network=network, penalty=penalty.carried_to(network, units))
+
+    def posterior(
+        self, network: Network, penalty: Penalty, order: NDArray[np.intp]
+    ) -> PredictivePosterior | None:
+        """Return what the data leave open about a trained network, if that can be told.
+
+        Parameters
+        ----------
+        network : Network
+            Network.
+        penalty : Penalty
+            Its penalty.
+        order : ndarray of int of shape (n_inputs,)
+            Input ``i`` of the network is input ``order[i]`` of the user's.
+        """
+        objective = self.objective(network, penalty, self.rows(network))
+        coupled = self.solver_options.posterior is full_posterior
+        with np.errstate(all="ignore"):
+            try:
+                return predictive_posterior(objective, network.get_parameters(), order, coupled)
+            except LinAlgError:
+                return None
 
     def validation_loss(self, network: Network) -> float:
         """Return the loss on the held-out samples."""

@@ -82,7 +82,7 @@ def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     matrix = loss_matrix.copy()
     objective.penalty.add_hessian(objective.network, matrix)
     blocks = node_views(objective.network, matrix)
-    log_det = -objective.penalty.add_shift_priors(blocks, _shift_precision(objective, parameters))
+    log_det = -objective.penalty.add_shift_priors(blocks, shift_precision(objective, parameters))
     live = objective.network.splined
     if not live.all():
         # What is no spline coefficient has nothing to be smoothed; it is taken as given.
@@ -110,7 +110,7 @@ def node_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
     log_det, dof = 0.0, 0.0
     losses = objective.node_curvatures(parameters)
     penalties = objective.penalty.node_blocks()
-    precision = _shift_precision(objective, parameters)
+    precision = shift_precision(objective, parameters)
     log_det -= objective.penalty.add_shift_priors(penalties, precision)
     for layer, loss, penalty in zip(objective.network.layers, losses, penalties, strict=True):
         n_in, m, n_out = layer.coef.shape
@@ -139,7 +139,7 @@ def _spread(matrix: FloatArray, live: NDArray[np.bool_]) -> FloatArray:
     return whole
 
 
-def _shift_precision(objective: Objective, parameters: FloatArray) -> float:
+def shift_precision(objective: Objective, parameters: FloatArray) -> float:
     """Precision, in units of the objective, of a hidden node's constant of variance 1."""
     n = objective.data.total
     if not objective.loss.has_noise_level:
@@ -168,8 +168,8 @@ def node_views(network: Network, matrix: FloatArray) -> list[FloatArray]:
     return views
 
 
-def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
-    """Return inverse and log-determinant of a positive semidefinite matrix (its lower triangle).
+def stable_factor(matrix: FloatArray) -> FloatArray:
+    """Return the lower Cholesky factor of a positive semidefinite matrix (its lower triangle).
 
     Rounding may leave directions that neither data nor penalty determine; a ridge at the level of
     rounding stands for them.
@@ -177,12 +177,20 @@ def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
     ridge = 1e-13 * max(float(matrix.diagonal().max()), 1e-300)
     for _ in range(14):
         try:
-            factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True, check_finite=False)
+            factor: FloatArray = cholesky(
+                matrix + ridge * np.eye(len(matrix)), lower=True, check_finite=False
+            )
             break
         except LinAlgError:
             ridge *= 10.0
     else:
         raise LinAlgError("the Gauss-Newton matrix is not positive definite")
+    return factor
+
+
+def _inverse(matrix: FloatArray) -> tuple[FloatArray, float]:
+    """Return inverse and log-determinant of a matrix as :func:`stable_factor` takes it."""
+    factor = stable_factor(matrix)
     half = lapack.dtrtri(factor, lower=1)[0]
     inverse = half.T @ half
     return inverse, 2.0 * float(np.log(factor.diagonal()).sum())
