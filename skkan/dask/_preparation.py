@@ -7,6 +7,7 @@ bit. Larger data stay where they are: but for rows at the borders of shares, not
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import dask
@@ -18,6 +19,7 @@ from skkan._typing import FloatArray
 from skkan.dask._samples import DaskSamples, rows_of_a_share, threads_by_worker
 from skkan.data._blocks import Samples
 from skkan.data._samples import TrainingData, column_order, scaling_of
+from skkan.data._weights import WeightSummary
 from skkan.network._scaling import Scaling
 from skkan.training._preparation import Prepared, prepared
 
@@ -165,18 +167,21 @@ def _share_of(whole: Prepared, name: str, part: slice) -> TrainingData:
 
 def _raw_samples(parts: Parts) -> DaskSamples:
     """Return samples in shares, in the user's units."""
-    totals = dask.compute(*map(delayed(_total), parts.blocks))
-    total = float(np.sum(totals))
+    found = dask.compute(*map(delayed(_weights), parts.blocks))
+    seen = reduce(WeightSummary.merged, found)
+    unit = seen.unit().unit
+    total = seen.total * (seen.highest / unit)
     size, shares = rows_of_a_share(parts.n_samples), []
     for members in parts.in_shares(size):
         pieces = [delayed(_piece)(block, part) for block, part in members]
-        shares.append(delayed(_joined)(pieces, total))
+        shares.append(delayed(_joined)(pieces, unit, total))
     shares = dask.persist(*shares)
-    return DaskSamples(shares, size, parts.n_samples, parts.n_inputs, parts.n_outputs, total)
+    counts = parts.n_samples, parts.n_inputs, parts.n_outputs
+    return DaskSamples(shares, size, *counts, total)
 
 
-def _total(block: Part) -> float:
-    return float(block[2].sum())
+def _weights(block: Part) -> WeightSummary:
+    return WeightSummary.of(block[2])
 
 
 def _taken(block: Part, rows: NDArray[np.intp]) -> Part:
@@ -189,9 +194,9 @@ def _piece(block: Part, part: slice) -> Part:
     return X[part], target[part], weight[part]
 
 
-def _joined(pieces: list[Part], total: float) -> TrainingData:
+def _joined(pieces: list[Part], unit: float, total: float) -> TrainingData:
     X, target, weight = _together(pieces)
-    return TrainingData(X, target, weight / total, total)
+    return TrainingData(X, target, weight / unit / total, total)
 
 
 def _together(blocks: list[Part]) -> Part:

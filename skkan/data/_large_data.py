@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from skkan._typing import FloatArray
 from skkan.data._blocks import BLOCK_BYTES, MAX_CACHE_BYTES, Block, RowBlocks
 from skkan.data._samples import TrainingData, sampled_rows
+from skkan.data._weights import WeightSummary
 from skkan.network._layer import Layer
 from skkan.network._scaling import Scaling
 
@@ -115,11 +116,13 @@ class LargeData:
     n_samples, n_outputs : int
         Number of samples that count, and of targets.
     total : float
-        Sum of their weights.
+        Number of samples that their weights stand for.
     scaling : Scaling or None
         Of the samples, their columns in the order of `order`; without it they are as they are.
     order : ndarray of int of shape (n_inputs,) or None
         Input ``i`` of a block is column ``order[i]``.
+    unit : float
+        What weights are divided by to be numbers of samples.
     """
 
     stored_inputs: Any
@@ -132,6 +135,7 @@ class LargeData:
     total: float
     scaling: Scaling | None = None
     order: NDArray[np.intp] | None = None
+    unit: float = 1.0
 
     @classmethod
     def of(
@@ -139,12 +143,16 @@ class LargeData:
     ) -> "LargeData":
         """Take samples in the user's units, and count them."""
         data = cls(X, y, weight, encode, split, 0, 0, 0.0)
-        count, n_outputs, total = 0, 0, 0.0
+        count, n_outputs, seen = 0, 0, WeightSummary.of(np.zeros(0))
         for part in parts_of(X):
             keep, target, own = data._targets(part)
             count, n_outputs = count + int(np.count_nonzero(keep)), target.shape[1]
-            total += float(own[keep].sum())
-        return replace(data, n_samples=count, n_outputs=n_outputs, total=total)
+            seen = seen.merged(WeightSummary.of(own[keep]))
+        if count == 0:
+            return data
+        unit = seen.unit().unit
+        total = seen.total * (seen.highest / unit)
+        return replace(data, n_samples=count, n_outputs=n_outputs, total=total, unit=unit)
 
     def scaled(self, scaling: Scaling, order: NDArray[np.intp]) -> "LargeData":
         """Return the samples scaled, and with their columns in an order."""
@@ -181,7 +189,7 @@ class LargeData:
         if self.scaling is not None:
             inputs = self.scaling.inputs(inputs[:, self.order])
             target = self.scaling.targets(target)
-        return Block(inputs, target, weight / self.total)
+        return Block(inputs, target, weight / self.unit / self.total)
 
     def rows(
         self,

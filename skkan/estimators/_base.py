@@ -294,7 +294,7 @@ class BaseKAN(
         if self.early_stopping:
             stratify = None if labels is None else labels[rows]
             rows, held_out = self._split(rows, stratify, random_state)
-        samples = prepared(X, target, weight, standardise, rows, held_out)
+        samples = prepared(X, target, weight, standardise, rows, held_out, as_given=streaming)
         self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
 
     def _train_on(

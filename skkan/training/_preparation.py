@@ -10,6 +10,7 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import BLOCK_BYTES, Samples
 from skkan.data._large_data import LargeData
 from skkan.data._samples import TrainingData, canonical_order, column_order, scaling_of
+from skkan.data._weights import unit_of_weights, without_common_factor
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.objective._block_sums import NodeValues
@@ -47,6 +48,7 @@ def prepared(
     standardise: bool,
     rows: NDArray[np.intp] | None = None,
     held_out: NDArray[np.intp] | None = None,
+    as_given: bool = False,
 ) -> Prepared:
     """Scale samples, merge equal ones, and put rows and columns into an order of their own.
 
@@ -66,15 +68,22 @@ def prepared(
         Rows to train on, by default all.
     held_out : ndarray of int, optional
         Rows of the validation set, if there is to be one.
+    as_given : bool, default=False
+        Whether weights are numbers of samples already, and not to be counted.
     """
     if rows is None:
         rows = np.arange(len(X))
     own = X if len(rows) == len(X) else X[rows]
-    given = TrainingData.unscaled(own, target[rows], weight[rows])
+    counts = weight[rows]
+    if not as_given:
+        counts = unit_of_weights(counts).counted(counts)
+    given = TrainingData.unscaled(own, target[rows], counts)
     order = column_order(given, scaling_of(given, standardise))
-    kept, merged = canonical_order([*own.T[order], *given.target.T], weight[rows])
+    kept, merged = canonical_order([*own.T[order], *given.target.T], counts)
+    if not as_given:
+        merged = without_common_factor(merged)
     n_samples, kept = len(rows), rows[kept]
-    del own, given
+    del own, given, counts
     # Sums over rows in this order do not depend on the order that they had.
     raw = TrainingData.unscaled(_gathered(X, kept, order), target[kept] + 0.0, merged)
     scaling = scaling_of(raw, standardise)

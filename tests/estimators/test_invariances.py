@@ -171,3 +171,30 @@ def test_names_of_the_labels():
     plain = KANClassifier(**SMALL).fit(X, t)
     named = KANClassifier(**SMALL).fit(X, np.array(["a", "b", "c"])[t])
     np.testing.assert_array_equal(plain.predict_proba(X), named.predict_proba(X))
+
+
+@pytest.mark.parametrize("factor", [1 / 40, 100.0, 1e-200])
+@pytest.mark.parametrize("kind", ["equal", "counts", "importance"])
+def test_the_unit_of_weights_does_not_matter(cls, factor, kind):
+    rng = np.random.default_rng(0)
+    X, y = curved_data(60)
+    t = target_for(cls, y)
+    weight = {
+        "equal": np.ones(60),
+        "counts": rng.integers(0, 4, 60).astype(float),
+        "importance": rng.lognormal(size=60),
+    }[kind]
+    model = cls(**ADDITIVE).fit(X, t, sample_weight=weight)
+    other = cls(**ADDITIVE).fit(X, t, sample_weight=factor * weight)
+    assert largest_difference(outputs(other, X), outputs(model, X)) < TOLERANCE
+    for large in (weight, factor * weight):
+        other = cls(**ADDITIVE, max_cache_bytes=0).fit(X, t, sample_weight=large)
+        assert largest_difference(outputs(other, X), outputs(model, X)) < LBFGS_TOLERANCE
+
+
+def test_a_copy_of_all_rows_is_a_weight_of_two(cls):
+    X, y = curved_data(60)
+    t = target_for(cls, y)
+    model = cls(**ADDITIVE).fit(X, t, sample_weight=np.full(60, 2.0))
+    other = cls(**ADDITIVE).fit(np.repeat(X, 2, axis=0), np.repeat(t, 2, axis=0))
+    np.testing.assert_array_equal(outputs(other, X), outputs(model, X))
