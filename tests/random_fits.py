@@ -142,7 +142,7 @@ def check(case: Case) -> None:
         assert -float(weight @ chosen) / weight.sum() <= entropy * slack + (1e-12, 10.0)[held_out]
         return
     y, out = y.reshape(len(y), -1), out.reshape(len(y), -1)
-    size = np.abs(y).max(axis=0)
+    size = np.maximum(np.abs(y).max(axis=0), 1e-300)
     y, out = y / size, out / size
     mean = weight @ y / weight.sum()
     deviation = np.sqrt(weight @ (y - mean) ** 2 / weight.sum())
