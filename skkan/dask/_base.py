@@ -113,7 +113,7 @@ class BaseDaskKAN(BaseKAN):
                 "return_std, return_cov and include_noise are for samples in memory, but X is a "
                 "Dask collection. Call predict with X.compute(), or with its blocks."
             )
-        return super().predict(X, *options, **named_options)  # type: ignore[misc]
+        return super().predict(X, *options, **named_options)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the R^2 of predicted targets, or the accuracy of predicted labels.
