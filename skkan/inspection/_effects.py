@@ -1,0 +1,237 @@
+"""What a fitted model does with one column, with two together, and in a single row.
+
+The *effect* of a column is its partial dependence: the mean output over rows of the data in which
+the column is set to a value, less its mean over the data. For an additive model this is the edge
+function itself. The *interaction effect* of two columns is what their joint partial dependence has
+beyond the two effects.
+
+The *contributions* of a row are Shapley values: the change of the output as column after column is
+taken from a row of the data to the row explained, averaged over rows and over orders of the
+columns. They add up to the output less its mean over the data, and for an additive model they are
+the effects at the row.
+
+References
+----------
+J. Friedman, "Greedy function approximation: a gradient boosting machine", Annals of Statistics
+2001 (partial dependence).
+E. Strumbelj and I. Kononenko, "Explaining prediction models and individual predictions with feature
+contributions", Knowledge and Information Systems 2014.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skkan._typing import FloatArray
+from skkan.data._samples import spread_rows
+
+# Columns of up to so many values are shown value by value.
+FEW_VALUES = 12
+N_SITES, N_PAIR_SITES = 60, 24
+MAX_ROWS, MAX_PAIR_ROWS = 300, 100
+N_ORDERS = 16
+
+Outputs = Callable[[Any], FloatArray]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Effect of one column, or of two together.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names of the columns.
+    sites : tuple of ndarray
+        For every column the values at which the effect is given.
+    values : ndarray of shape (n_sites, n_outputs) or (n_sites, n_sites, n_outputs)
+        The effect, with mean zero over the data.
+    importance : ndarray of shape (n_outputs,)
+        Standard deviation of the effect over the data.
+    data : ndarray of shape (n_rows,) or None
+        Values of the column in the data; None for two columns.
+    """
+
+    columns: tuple[str, ...]
+    sites: tuple[NDArray[Any], ...]
+    values: FloatArray
+    importance: FloatArray
+    data: NDArray[Any] | None
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the column has few values, or values that are no numbers."""
+        sites = self.sites[0]
+        return len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Data in the form that a model takes: an array, or a data frame of pandas.
+
+    Attributes
+    ----------
+    X : ndarray or DataFrame of shape (n_rows, n_columns)
+        The data.
+    names : list of str
+        Names of the columns.
+    """
+
+    X: Any
+    names: list[str]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.X.shape[0])
+
+    def column(self, j: int) -> NDArray[Any]:
+        """Return the values of a column."""
+        values = self.X.iloc[:, j].to_numpy() if hasattr(self.X, "iloc") else self.X[:, j]
+        return np.asarray(values)
+
+    def rows(self, places: NDArray[np.intp]) -> "Table":
+        """Return some of the rows, as often as they are named."""
+        part = self.X.iloc[places] if hasattr(self.X, "iloc") else self.X[places]
+        return Table(part, self.names)
+
+    def with_columns(self, columns: dict[int, NDArray[Any]]) -> "Table":
+        """Return the table with other values in some columns."""
+        if not hasattr(self.X, "iloc"):
+            changed = self.X.copy()
+            for j, values in columns.items():
+                changed[:, j] = values
+            return Table(changed, self.names)
+        new = {self.X.columns[j]: values for j, values in columns.items()}
+        # A frame of its own index; types of the columns stay those of the data.
+        frame = self.X.reset_index(drop=True)
+        for name, values in new.items():
+            frame[name] = np.asarray(values, dtype=self.X[name].to_numpy().dtype)
+        return Table(frame, self.names)
+
+
+def sites_of(values: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return where to evaluate the effect of a column: its values if they are few."""
+    known = values[[v == v for v in values]] if values.dtype == object else values  # noqa: PLR0124
+    if np.issubdtype(known.dtype, np.floating):
+        known = known[np.isfinite(known)]
+    distinct = np.unique(known)
+    if len(distinct) <= FEW_VALUES or not np.issubdtype(distinct.dtype, np.number):
+        return distinct
+    return np.linspace(float(distinct[0]), float(distinct[-1]), count)
+
+
+def effect(outputs: Outputs, table: Table, j: int) -> Effect:
+    """Return the effect of a column.
+
+    Parameters
+    ----------
+    outputs : callable
+        Takes data in the form of ``table.X`` and returns outputs, shape (n_rows, n_outputs).
+    table : Table
+        Rows that stand for the data.
+    j : int
+        The column.
+    """
+    data = table.column(j)
+    sites = sites_of(data, N_SITES)
+    values = _dependence(outputs, table, {j: sites}, MAX_ROWS)
+    at_data = _at(sites, values, data)
+    values, at_data = values - at_data.mean(axis=0), at_data - at_data.mean(axis=0)
+    return Effect((table.names[j],), (sites,), values, at_data.std(axis=0), data)
+
+
+def interaction_effect(outputs: Outputs, table: Table, i: int, j: int) -> Effect:
+    """Return what two columns do together beyond their single effects."""
+    a, b = (sites_of(table.column(k), N_PAIR_SITES) for k in (i, j))
+    first, second = np.repeat(a, len(b)), np.tile(b, len(a))
+    joint = _dependence(outputs, table, {i: first, j: second}, MAX_PAIR_ROWS)
+    values = joint.reshape(len(a), len(b), -1)
+    shares = [_shares(s, table.column(k)) for s, k in ((a, i), (b, j))]
+    rows = np.einsum("a,abk->bk", shares[0], values)
+    columns = np.einsum("b,abk->ak", shares[1], values)
+    mean = shares[0] @ columns
+    pure = values - rows[None] - columns[:, None] + mean
+    variance = np.einsum("a,b,abk->k", *shares, pure**2)
+    names = (table.names[i], table.names[j])
+    return Effect(names, (a, b), pure, np.sqrt(variance), None)
+
+
+def contributions(
+    outputs: Outputs, table: Table, row: Table, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return what every column adds to the outputs of a row, and the mean outputs.
+
+    Returns
+    -------
+    contributions : ndarray of shape (n_columns, n_outputs)
+        They add up to the outputs of the row less `mean`.
+    mean : ndarray of shape (n_outputs,)
+        Mean of the outputs over rows of the data.
+    """
+    few = table.rows(spread_rows(table.n_rows, MAX_PAIR_ROWS))
+    mean = outputs(few.X).mean(axis=0)
+    n_columns = len(table.names)
+    total = np.zeros((n_columns, len(mean)))
+    order = np.arange(n_columns)
+    for number in range(N_ORDERS):
+        # Orders in pairs, one the reverse of the other: errors of first order cancel.
+        order = order[::-1] if number % 2 else rng.permutation(n_columns)
+        moved, before = few, mean
+        for j in order.tolist():
+            moved = moved.with_columns({j: np.repeat(row.column(j), few.n_rows)})
+            after = outputs(moved.X).mean(axis=0)
+            total[j] += after - before
+            before = after
+    return total / N_ORDERS, mean
+
+
+def _dependence(
+    outputs: Outputs, table: Table, sites: dict[int, NDArray[Any]], most: int
+) -> FloatArray:
+    """Return mean outputs with columns set to each of their sites, shape (n_sites, n_outputs)."""
+    few = spread_rows(table.n_rows, most)
+    count = len(next(iter(sites.values())))
+    repeated = table.rows(np.tile(few, count))
+    set_to = {j: np.repeat(values, len(few)) for j, values in sites.items()}
+    out = outputs(repeated.with_columns(set_to).X)
+    mean: FloatArray = out.reshape(count, len(few), -1).mean(axis=1)
+    return mean
+
+
+def _at(sites: NDArray[Any], values: FloatArray, data: NDArray[Any]) -> FloatArray:
+    """Return an effect at the data, shape (n_known, n_outputs)."""
+    if len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number):
+        return values[np.searchsorted(sites, data[np.isin(data, sites)])]
+    known = data[np.isfinite(data.astype(np.float64))]
+    return np.stack([np.interp(known, sites, column) for column in values.T], axis=1)
+
+
+def _shares(sites: NDArray[Any], data: NDArray[Any]) -> FloatArray:
+    """Return the share of the data nearest to every site."""
+    if len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number):
+        nearest = np.searchsorted(sites, data[np.isin(data, sites)])
+    else:
+        known = data[np.isfinite(data.astype(np.float64))]
+        step = sites[1] - sites[0]
+        nearest = np.rint((known - sites[0]) / step).astype(np.intp)
+    counts = np.bincount(nearest, minlength=len(sites)).astype(np.float64)
+    return counts / counts.sum()
+
+
+def column_number(names: Sequence[str], column: Any) -> int:
+    """Return the number of a column that is given by number or by name."""
+    if isinstance(column, str):
+        if column not in names:
+            raise ValueError(f"features has {column!r}, which is none of: {', '.join(names)}.")
+        return list(names).index(column)
+    number = int(column) if isinstance(column, (int, np.integer)) else -1
+    if isinstance(column, bool) or not 0 <= number < len(names):
+        raise ValueError(
+            f"features has {column!r}, which is no column: give a name, or a number from 0 to "
+            f"{len(names) - 1}."
+        )
+    return number
