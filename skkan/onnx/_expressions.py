@@ -81,7 +81,8 @@ class ExpressionWriter:
         return FUNCTIONS[kind](self._graph, self.write(part.args[0]))
 
     def _product(self, *factors: Any) -> str:
-        above, below = [], []
+        above: list[Any] = []
+        below: list[Any] = []
         for own in factors:
             inverse = own.is_Pow and own.exp.is_Rational and own.exp < 0
             (below if inverse else above).append(1 / own if inverse else own)

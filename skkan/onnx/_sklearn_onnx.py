@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from skkan import KANClassifier, KANRegressor, KANSymbolicRegressor
+from skkan.estimators._classifier import KANClassifier
+from skkan.estimators._regressor import KANRegressor
+from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
 from skkan.onnx._graph import Graph
 from skkan.onnx._models import write_model
 

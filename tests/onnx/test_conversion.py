@@ -10,7 +10,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skkan import KANClassifier, KANRegressor, KANSymbolicRegressor
 from skkan.network._scaling import Scaling
-from skkan.symbolic.library._library import symbol_names
+from skkan.symbolic.library._symbols import symbol_names
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -120,7 +120,9 @@ def test_several_targets():
 def test_symbolic_regressor():
     X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(200, 2))
     y = X[:, 0] ** 2 + 0.5 * np.sqrt(X[:, 1] + 1.0)
-    model = KANSymbolicRegressor([()], symbols=["x^2", "sqrt"], divide=False, grid_size=8, random_state=0).fit(X, y)
+    model = KANSymbolicRegressor(
+        [()], symbols=["x^2", "sqrt"], divide=False, grid_size=8, random_state=0
+    ).fit(X, y)
     assert_equal(run(to_onnx(model), X)[0][:, 0], model.predict(X))
 
 

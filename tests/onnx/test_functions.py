@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import sympy
 
-from skkan.symbolic.library._library import get_symbol, symbol_names
+from skkan.symbolic.library._symbols import get_symbol, symbol_names
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
