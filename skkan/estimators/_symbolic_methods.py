@@ -323,11 +323,12 @@ class SymbolicMixin:
 
         Parameters
         ----------
-        language : {"python", "c", "julia"}, default="python"
+        language : {"python", "c", "julia", "sql"}, default="python"
             The function takes the features one by one. Python code works on NumPy arrays; C code
-            writes several outputs to an array ``out``, and is valid C99 and later.
+            writes several outputs to an array ``out``, and is valid C99 and later. SQL is a query
+            over a table that has the features as columns; additive models give short ones.
         name : str, default="formula"
-            Name of the function.
+            Name of the function, in SQL of the table.
         logit : bool, default=False
             As for :meth:`to_sympy`.
 

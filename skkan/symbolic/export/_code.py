@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from skkan.symbolic.export._names import JULIA, PYTHON, C, Language
+from skkan.symbolic.export._names import JULIA, PYTHON, SQL, C, Language
 from skkan.symbolic.export._program import Program
+from skkan.symbolic.export._sql import to_sql
 
 # Of the names that Python code may need.
 _MODULES = ("functools", "math", "scipy.constants", "scipy.special")
@@ -23,11 +24,11 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
     ----------
     program : Program
         The formula. Names that mean something else in the language are changed.
-    language : {"python", "c", "julia"}
+    language : {"python", "c", "julia", "sql"}
         Python code works on arrays as well as numbers. C code returns a single output, and writes
-        several to the array ``out``.
+        several to the array ``out``. SQL is a query over a table.
     name : str, default="formula"
-        Name of the function.
+        Name of the function, in SQL of the table.
 
     Raises
     ------
@@ -55,6 +56,7 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         "python": (PYTHON, _python),
         "c": (C, _c),
         "julia": (JULIA, _julia),
+        "sql": (SQL, lambda program, table, _: to_sql(program, table)),
     }
     if language not in writers:
         known = ", ".join(map(repr, writers))

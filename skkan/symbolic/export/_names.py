@@ -168,6 +168,7 @@ def _spelt(letter: str) -> str:
 _FORMULA = frozenset([*keyword.kwlist, *_IN_FORMULAS.split()])
 FORMULA = Language("SymPy", _FORMULA)
 PYTHON = Language("Python", frozenset([*keyword.kwlist, *_IN_PYTHON.split()]))
+SQL = Language("SQL", frozenset())
 JULIA = Language("Julia", frozenset(_IN_JULIA.split()), same=_SAME_IN_JULIA)
 C = Language(
     "C",
