@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from skkan._typing import FloatArray
 from skkan.data._large_data import is_large, parts_of
 from skkan.estimators._base import BaseKAN
+from skkan.estimators._derivative_methods import DerivativeMixin
 from skkan.estimators._fitted_methods import FittedMethodsMixin
 from skkan.estimators._from_formula import FromFormulaMixin
 from skkan.estimators._parameter_docs import with_shared_parameters
@@ -23,7 +24,12 @@ MOST_COVARIANCES = 5000
 
 @with_shared_parameters
 class KANRegressor(
-    RegressorMixin, RegressorStreamMixin, FromFormulaMixin, FittedMethodsMixin, BaseKAN
+    RegressorMixin,
+    RegressorStreamMixin,
+    DerivativeMixin,
+    FromFormulaMixin,
+    FittedMethodsMixin,
+    BaseKAN,
 ):
     """Kolmogorov-Arnold network for regression.
 

@@ -9,6 +9,7 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.pde._model import Model
 from skkan.pde._residuals import Evaluation, Group, Residuals
+from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement
 
 # Below this share of what the scales of all parameters have, a direction is not known.
@@ -36,18 +37,30 @@ class ResidualSize:
     largest: float
     where: FloatArray
 
+    def told(self, variables: Sequence[Any]) -> str:
+        """Return size and place as words."""
+        point = ", ".join(f"{v} = {x:.4g}" for v, x in zip(variables, self.where, strict=True))
+        return (
+            f"{self.rms:.2g} in the root mean square, {100.0 * self.share:.2g} % of its terms, "
+            f"and at most {self.largest:.2g}, at {point}"
+        )
+
 
 def residual_sizes(
-    statement: Statement, model: Model, X: FloatArray, constants: Sequence[float]
+    statement: Statement, solution: Solution, X: FloatArray, constants: Sequence[float]
 ) -> list[ResidualSize]:
     """Return the size of the residuals of every equation at points."""
-    group = statement.interior_group(X)
-    values, terms = [], []
-    for chunk in group.chunks(model):
-        at = Evaluation(group.formula, model, chunk, constants, pull=True)
-        values.append(at.values)
-        terms.append(at.magnitudes())
-    residuals, sizes = np.abs(np.concatenate(values)), np.concatenate(terms)
+
+    def values_and_terms(model: Model, points: FloatArray) -> FloatArray:
+        group = statement.interior_group(points)
+        parts = []
+        for chunk in group.chunks(model):
+            at = Evaluation(group.formula, model, chunk, constants, pull=True)
+            parts.append(np.stack([np.abs(at.values), at.magnitudes()], axis=1))
+        return np.concatenate(parts)
+
+    both = solution.by_model(X, values_and_terms)
+    residuals, sizes = both[:, 0], both[:, 1]
     found = []
     for own, size in zip(residuals.T, sizes.T, strict=True):
         rms, scale = (float(np.sqrt(np.mean(column**2))) for column in (own, size))

@@ -22,6 +22,7 @@ from skkan.pde._domain import points_on_intervals
 from skkan.pde._grids import by_density, follow, refine
 from skkan.pde._model import ROWS, InputMap, Model
 from skkan.pde._residuals import Group, IntegralGroup, Residuals
+from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement, law_sizes
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._qr import RowSystem
@@ -125,6 +126,8 @@ class Schedule:
     measurements : (ndarray, ndarray), optional
         Points and values of the unknowns there, shape (n_samples, n_unknowns), NaN where there
         are none.
+    start : Network, optional
+        A network to start from before any random ones.
 
     Attributes
     ----------
@@ -139,11 +142,13 @@ class Schedule:
         progress: Progress,
         rng: np.random.Generator,
         measurements: tuple[FloatArray, FloatArray] | None = None,
+        start: Network | None = None,
     ) -> None:
         self.statement, self.options = statement, options
         self.progress, self.rng = progress, rng
         self.constants = [start for start, _ in options.path]
         self.best: Outcome
+        self._start = start
         self._measured = [] if measurements is None else statement.measurement_groups(*measurements)
 
     def run(self) -> Outcome:
@@ -192,6 +197,8 @@ class Schedule:
         groups = None
         for number in range(n_starts):
             model = self._random_model(KINDS[number % len(KINDS)])
+            if number == 0 and self._start is not None:
+                model.network = self._start.copy()
             if groups is None:
                 groups = self._groups(model)
                 self._check_values(model, groups)
@@ -338,7 +345,7 @@ class Schedule:
         return [first, *groups[1:]]
 
     def _equation_values(self, model: Model, X: FloatArray) -> FloatArray:
-        return equation_values(self.statement, model, X, self.constants)
+        return equation_values(self.statement, Solution.of(model), X, self.constants)
 
     def _breakpoints(self, model: Model, grid_size: int) -> list[FloatArray] | None:
         """Return breakpoints of the variables, denser where the solution bends."""
@@ -480,12 +487,16 @@ def _on_path(path: Sequence[tuple[float, float]], position: float) -> list[float
 
 
 def equation_values(
-    statement: Statement, model: Model, X: FloatArray, constants: Sequence[float]
+    statement: Statement, solution: Solution, X: FloatArray, constants: Sequence[float]
 ) -> FloatArray:
     """Return the residuals of the equations at points, shape (n_points, n_equations)."""
-    group = statement.interior_group(X)
-    parts = [own for own, _ in group.rows(model, constants, want_jacobian=False)]
-    return np.concatenate(parts).reshape(len(X), -1) * np.sqrt(len(X))
+
+    def values(model: Model, points: FloatArray) -> FloatArray:
+        group = statement.interior_group(points)
+        parts = [own for own, _ in group.rows(model, constants, want_jacobian=False)]
+        return np.concatenate(parts).reshape(len(points), -1) * np.sqrt(len(points))
+
+    return solution.by_model(X, values)
 
 
 def _undefined(group: Any, model: Model, constants: Sequence[float]) -> str:

@@ -1,12 +1,12 @@
 """KANSolver."""
 
 import warnings
-from itertools import pairwise
+from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
@@ -16,15 +16,23 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
-from skkan.network._hidden_layers import Arities, is_integer, parsed
 from skkan.network._multi_index import multi_index
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.pde._domain import domain_of
+from skkan.pde._arguments import (
+    mapping_of,
+    marching_variable,
+    measurements_of,
+    options_of,
+    points_of,
+)
+from skkan.pde._domain import Domain, domain_of
 from skkan.pde._findings import residual_sizes, standard_errors
 from skkan.pde._formulas import SolutionFunction, formulas
+from skkan.pde._marching import march
 from skkan.pde._pickling import decoded, encoded
 from skkan.pde._schedule import Options, Outcome, Schedule, equation_values
+from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement, statement_of
 from skkan.training._progress import CallbackSupportMixin, Progress
 
@@ -72,6 +80,9 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
     continuation : dict of sympy.Symbol to (float, float), optional
         Numbers in the equations that go from the first to the second value during the fit, by
         steps whose size follows their success.
+    marching : str or sympy.Symbol, optional
+        A variable along which to solve in slabs, each with a network of its own that starts where
+        the one before has ended. Their lengths follow the residuals. For long or stiff evolutions.
     inside : callable or sympy.Expr, optional
         The part of the box that is the domain: ``inside(X)`` returns booleans for points of shape
         (n_points, n_variables); an expression is negative inside.
@@ -107,7 +118,7 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
     ----------
     network_ : Network
         The network. Unless conditions are exact, it takes points in the units of the variables and
-        returns the unknowns.
+        returns the unknowns. With `marching`, that of the last slab.
     parameters_ : dict of sympy.Symbol to float
         The numbers sought.
     parameter_errors_ : dict of sympy.Symbol to float
@@ -155,8 +166,7 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> import sympy as sp
-    >>> from skkan.pde import KANSolver
+    >>>     >>> from skkan.pde import KANSolver
     >>> x, u = sp.Symbol("x"), sp.Function("u")
     >>> equation = sp.Eq(u(x).diff(x, 2) + u(x), 0)
     >>> conditions = [sp.Eq(u(0), 0), sp.Eq(u(1), sp.sin(1))]
@@ -204,6 +214,7 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         degree: int = 5,
         exact_conditions: bool = False,
         continuation: Any = None,
+        marching: Any = None,
         inside: Any = None,
         boundary: ArrayLike | None = None,
         points: ArrayLike | None = None,
@@ -227,6 +238,7 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         self.degree = degree
         self.exact_conditions = exact_conditions
         self.continuation = continuation
+        self.marching = marching
         self.inside = inside
         self.boundary = boundary
         self.points = points
@@ -272,131 +284,96 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
             If the conditions may not fix the solution, or a keyboard interrupt has ended the fit.
         """
         statement = self._statement(measured=X is not None)
-        options = self._options(statement)
-        measurements = self._measurements(statement, X, y)
+        options = options_of(self, statement)
+        measurements = measurements_of(statement, X, y)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         progress = Progress(self, self._fitted, X, y)  # type: ignore[arg-type]
-        outcome = Schedule(statement, options, progress, rng, measurements).run()
-        self._store(statement, outcome, rng)
+        if self.marching is None:
+            outcome = Schedule(statement, options, progress, rng, measurements).run()
+            solution = Solution.of(outcome.model)
+        else:
+            solution, outcome = self._march(statement, options, progress, rng, measurements)
+        self._store(statement, solution, outcome, rng)
         progress.close(outcome.model)
         return self
 
-    def _statement(self, *, measured: bool) -> Statement:
-        known = self.known or {}
+    def _march(
+        self,
+        statement: Statement,
+        options: Options,
+        progress: Progress,
+        rng: np.random.Generator,
+        measurements: Any,
+    ) -> tuple[Solution, Outcome]:
+        """Solve slab by slab; the outcome is that of the last, with the iterations of all."""
+        variable = marching_variable(self.marching, statement)
+        if measurements is not None or self.parameters or self.continuation:
+            raise ValueError(
+                "marching goes with neither measurements nor parameters nor continuation: slabs "
+                "are solved one by one."
+            )
+
+        def solve(
+            domain: Domain,
+            conditions: list[Any],
+            known: Mapping[Any, Any],
+            start: Network | None,
+        ) -> tuple[Statement, Outcome]:
+            own = self._statement(domain, conditions, known, measured=True)
+            return own, Schedule(own, options, progress, rng, start=start).run()
+
+        conditions = self.conditions
+        conditions = list(conditions) if isinstance(conditions, (list, tuple)) else [conditions]
+        solution, outcomes = march(
+            statement.domain, variable, statement.vocabulary, conditions, solve
+        )
+        return solution, replace(
+            outcomes[-1],
+            loss=max(own.loss for own in outcomes),
+            n_iter=sum(own.n_iter for own in outcomes),
+            loss_curve=[loss for own in outcomes for loss in own.loss_curve],
+            points=np.concatenate([own.points for own in outcomes]),
+        )
+
+    def _statement(
+        self,
+        domain: Domain | None = None,
+        conditions: Any = None,
+        known: Mapping[Any, Any] | None = None,
+        *,
+        measured: bool,
+    ) -> Statement:
+        """Read equations and conditions, those of a slab if it is given."""
+        if domain is None:
+            domain = domain_of(self.domain, self.inside, self.boundary, self.points)
         return statement_of(
             self.equations,
-            domain_of(self.domain, self.inside, self.boundary, self.points),
-            self.conditions,
-            parameters=list(_mapping("parameters", self.parameters)),
-            constants=list(_mapping("continuation", self.continuation)),
-            known=known,
+            domain,
+            self.conditions if conditions is None else conditions,
+            parameters=list(mapping_of("parameters", self.parameters)),
+            constants=list(mapping_of("continuation", self.continuation)),
+            known={**mapping_of("known", self.known), **(known or {})},
             exact=self.exact_conditions,
             measured=measured,
         )
 
-    def _options(self, statement: Statement) -> Options:
-        one = statement.domain.n_variables == 1
-        if statement.max_order >= self.degree:
-            raise ValueError(
-                f"degree={self.degree} is too low for derivatives of order {statement.max_order}: "
-                f"it must be {statement.max_order + 1} at least, for them to be continuous."
-            )
-        starts = _mapping("parameters", self.parameters)
-        positive = tuple(bool(own.is_positive) for own in starts)
-        for symbol, start in starts.items():
-            if not np.isfinite(float(start)) or (symbol.is_positive and float(start) <= 0.0):
-                raise ValueError(
-                    f"parameters[{symbol}]={start} must be finite, and positive if the symbol is."
-                )
-        path = []
-        for symbol, own in _mapping("continuation", self.continuation).items():
-            try:
-                first, last = (float(sp.sympify(value)) for value in own)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"continuation[{symbol}] must be a pair of numbers, got {own!r}."
-                ) from error
-            path.append((first, last))
-        return Options(
-            arities=self._arities(self.hidden_layer_sizes, one),
-            grid_sizes=self._grid_sizes(one),
-            degree=int(self.degree),
-            n_restarts=int(self.n_restarts),
-            max_iter=int(self.max_iter),
-            tol=float(self.tol),
-            n_points=self.n_points,
-            adaptive=bool(self.adaptive),
-            starts=tuple(float(own) for own in starts.values()),
-            positive=positive,
-            path=tuple(path),
-            law_arities=self._arities(self.function_hidden_layer_sizes, one),
-            law_grid_size=int(self.function_grid_size),
-        )
-
-    @staticmethod
-    def _arities(sizes: Any, one: bool) -> Arities:
-        if isinstance(sizes, str):
-            return () if one else ((1,) * 5,)
-        return parsed(sizes)
-
-    def _grid_sizes(self, one: bool) -> tuple[int, ...]:
-        if isinstance(self.grid_size, str):
-            return (10, 20, 40) if one else (5, 10)
-        sizes = np.atleast_1d(np.asarray(self.grid_size, dtype=object)).tolist()
-        whole = all(is_integer(own) for own in sizes)
-        if not sizes or not whole or any(b <= a for a, b in pairwise(sizes)):
-            raise ValueError(
-                "grid_size must be a positive integer or an increasing sequence of them, got "
-                f"{self.grid_size!r}."
-            )
-        return tuple(int(own) for own in sizes)
-
-    def _measurements(
-        self, statement: Statement, X: ArrayLike | None, y: ArrayLike | None
-    ) -> tuple[FloatArray, FloatArray] | None:
-        if X is None and y is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X and y must be given together, points and measurements there.")
-        points = self._checked(X, statement.domain.n_variables)
-        values = np.asarray(y, dtype=np.float64)
-        values = values[:, None] if values.ndim == 1 else values
-        n_unknowns = statement.n_unknowns
-        if values.shape != (len(points), n_unknowns):
-            raise ValueError(
-                f"y must have shape ({len(points)}, {n_unknowns}), a column for every unknown; "
-                f"got {np.shape(y)}."
-            )
-        if np.any(np.isinf(values)) or not np.any(np.isfinite(values)):
-            raise ValueError("y must have finite values; NaN stands for what was not measured.")
-        outside = ~statement.domain.in_box(points)
-        if np.any(outside):
-            raise ValueError(f"X has points outside the domain, such as {points[outside][0]}.")
-        return points, values
-
-    @staticmethod
-    def _checked(X: ArrayLike, n_variables: int) -> FloatArray:
-        points = np.asarray(X, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != n_variables:
-            raise ValueError(
-                f"X must have shape (n_samples, {n_variables}), a column for every variable of "
-                f"domain; got {points.shape}."
-            )
-        if not np.all(np.isfinite(points)):
-            raise ValueError("X has values that are not finite.")
-        return points
-
     def _fitted(self, model: Any) -> dict[str, Any]:
         statement = self._statement(measured=True)
         return {
-            "_model": model,
+            "_solution": Solution.of(model),
             "unknowns_": statement.vocabulary.unknowns,
             "n_features_in_": statement.domain.n_variables,
         }
 
-    def _store(self, statement: Statement, outcome: Outcome, rng: np.random.Generator) -> None:
+    def _store(
+        self,
+        statement: Statement,
+        solution: Solution,
+        outcome: Outcome,
+        rng: np.random.Generator,
+    ) -> None:
         model, domain = outcome.model, statement.domain
-        self._model, self._constants = model, outcome.constants
+        self._solution, self._constants = solution, outcome.constants
         self.unknowns_ = statement.vocabulary.unknowns
         self.network_ = _in_user_units(model)
         symbols = statement.vocabulary.parameters
@@ -409,19 +386,14 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         self.n_features_in_ = domain.n_variables
         self.feature_names_in_ = np.array([str(own) for own in domain.variables], dtype=object)
         fresh = domain.interior(max(300, len(outcome.points)), rng)
-        sizes = residual_sizes(statement, model, fresh, outcome.constants)
+        sizes = residual_sizes(statement, solution, fresh, outcome.constants)
         self.residual_ = np.array([own.rms for own in sizes])
         self.relative_residual_ = np.array([own.share for own in sizes])
         for number, own in enumerate(sizes):
             if not own.share <= LARGE_RESIDUAL:
-                point = ", ".join(
-                    f"{v} = {x:.4g}" for v, x in zip(domain.variables, own.where, strict=True)
-                )
                 warnings.warn(
-                    f"The residual of equation {number} stays large: {own.rms:.2g} in the root "
-                    f"mean square, {100.0 * own.share:.2g} % of its terms, and at most "
-                    f"{own.largest:.2g}, at {point}. Use finer grids, more hidden nodes or "
-                    "restarts, or continuation.",
+                    f"The residual of equation {number} stays large: {own.told(domain.variables)}. "
+                    "Use finer grids, more hidden nodes or restarts, or continuation.",
                     ConvergenceWarning,
                     stacklevel=4,
                 )
@@ -471,11 +443,11 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         ValueError
             If there is no such variable, or the order is above the degree of the splines.
         """
-        check_is_fitted(self, "_model")
-        points = self._checked(X, self.n_features_in_)
-        names = [str(own) for own in self._model.variables]
+        check_is_fitted(self, "_solution")
+        points = points_of(X, self.n_features_in_)
+        names = list(self.feature_names_in_)
         index = multi_index(variables, names, int(self.degree))
-        found = self._model.derivative(points, index)
+        found = self._solution.derivative(points, index)
         return found[:, 0] if len(self.unknowns_) == 1 else found
 
     def residual(self, X: ArrayLike) -> FloatArray:
@@ -496,10 +468,10 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         NotFittedError
             If the estimator is not fitted.
         """
-        check_is_fitted(self, "_model")
-        points = self._checked(X, self.n_features_in_)
+        check_is_fitted(self, "_solution")
+        points = points_of(X, self.n_features_in_)
         found = equation_values(
-            self._statement(measured=True), self._model, points, self._constants
+            self._statement(measured=True), self._solution, points, self._constants
         )
         return found[:, 0] if found.shape[1] == 1 else found
 
@@ -523,8 +495,8 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         ValueError
             If the formula is too large to print.
         """
-        check_is_fitted(self, "_model")
-        found = formulas(self._model)
+        check_is_fitted(self, "_solution")
+        found = formulas(self._solution)
         return found[0] if len(found) == 1 else found
 
     def to_function(self) -> SolutionFunction:
@@ -532,8 +504,8 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
 
         It takes an array of shape (n_samples, n_variables) and returns what `predict` does.
         """
-        check_is_fitted(self, "_model")
-        return SolutionFunction(self._model)
+        check_is_fitted(self, "_solution")
+        return SolutionFunction(self._solution)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -544,14 +516,6 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({name: decoded(own) for name, own in state.items()})
-
-
-def _mapping(name: str, value: Any) -> dict[Any, Any]:
-    if value is None:
-        return {}
-    if not hasattr(value, "items"):
-        raise TypeError(f"{name} must be a dict of SymPy symbols, got {value!r}.")
-    return dict(value)
 
 
 def _in_user_units(model: Any) -> Network:
