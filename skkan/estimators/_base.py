@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
-from skkan.data._blocks import MAX_CACHE_BYTES
+from skkan.data._blocks import MAX_CACHE_BYTES, Samples
 from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
 from skkan.data._samples import lacks_a_class
 from skkan.data._typical_rows import typical_rows
@@ -34,6 +34,7 @@ from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._grids import refined
+from skkan.training._growth import Growth, applies
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
@@ -135,6 +136,10 @@ class BaseKAN(
 
     def _restored_on_failure(self) -> AbstractContextManager[None]:
         return restored_on_failure(self, PRIVATE_FITTED)
+
+    def _is_free(self, streaming: bool) -> bool:
+        """Whether the shape of the network is left to the fit."""
+        return isinstance(self.hidden_layer_sizes, str) and not streaming
 
     def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
@@ -324,15 +329,21 @@ class BaseKAN(
         """
         data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
-            samples.n_samples, data.n_inputs, data.n_outputs, self.network_ if go_on else None
+            samples.n_samples,
+            data.n_inputs,
+            data.n_outputs,
+            self.network_ if go_on or self._keeps_shape(data) else None,
         )
         settings = replace(settings, compare_additive=not streaming)
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
-        trainer = Trainer(problem, progress, rng)
         start = self._warm_start(settings, scaling, order, go_on)
-        result = no_worse_than_constant(problem, trainer.run(start), start and start[0])
+        if start is None and self._is_free(streaming) and applies(problem):
+            result = Growth(problem, progress, rng).run()
+        else:
+            result = Trainer(problem, progress, rng).run(start)
+            result = no_worse_than_constant(problem, result, start and start[0])
         self.network_ = result.network.with_inputs(back)
         inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
         activity = network_activity(result.network, data, settings.n_jobs)
@@ -363,6 +374,17 @@ class BaseKAN(
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _keeps_shape(self, data: Samples) -> bool:
+        """Whether a warm start goes on from a network whose shape has been left to its fit."""
+        if not (self.warm_start and self._is_free(False) and hasattr(self, "network_")):
+            return False
+        shape, first = self.network_.shape, self.network_.layers[0]
+        return (
+            (shape[0], shape[-1]) == (data.n_inputs, data.n_outputs)
+            and first.grid.degree == self.degree
+            and first.base_name == self.base_function
+        )
 
     def _warm_start(
         self, settings: Settings, scaling: Scaling, order: NDArray[np.intp], go_on: bool

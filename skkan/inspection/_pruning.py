@@ -11,7 +11,6 @@ from skkan.inspection._scores import LayerActivity, propagated
 from skkan.network._compaction import compact
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._splines import SplineGrid
 from skkan.objective._penalties import Penalty
 
 Masks = Sequence[NDArray[np.bool_]]
@@ -131,7 +130,7 @@ def _with_subnodes(layer: Layer, columns: NDArray[np.intp]) -> Layer:
     position = {int(column): new for new, column in enumerate(columns)}
     owner = np.repeat(np.arange(layer.n_out), layer.arities)[columns]
     return Layer(
-        SplineGrid(layer.grid.breakpoints, layer.grid.degree),
+        layer.grid.on(layer.grid.breakpoints),
         layer.coef[:, :, columns],
         layer.base,
         layer.active[:, columns],

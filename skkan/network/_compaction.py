@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.network._layer import Layer
-from skkan.network._splines import SplineGrid
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def part_of(layer: Layer, nodes: NDArray[np.bool_], subnodes: NDArray[np.bool_])
     }
     counts = np.add.reduceat(subnodes.astype(int), np.cumsum([0, *layer.arities[:-1]]))
     return Layer(
-        SplineGrid(layer.grid.breakpoints[rows], layer.grid.degree),
+        layer.grid.on(layer.grid.breakpoints[rows]),
         layer.coef[np.ix_(rows, np.arange(layer.n_features), columns)],
         layer.base,
         layer.active[np.ix_(rows, columns)],

@@ -74,8 +74,8 @@ class LayerTable:
     Notes
     -----
     Every grid of ``G`` intervals has ``G + 2`` pieces, of which the first and the last are the
-    straight lines beyond it. Intervals are expanded about their middles, where no rounding can put
-    a point into the neighbour. Symbolic edges with the same function are
+    straight lines, or constants, beyond it. Intervals are expanded about their middles, where no
+    rounding can put a point into the neighbour. Symbolic edges with the same function are
     evaluated together.
     """
 
@@ -98,7 +98,7 @@ class LayerTable:
             ],
             axis=2,
         )
-        terms[:, [0, -1], 2:] = 0.0
+        terms[:, [0, -1], 1 if grid.clamped else 2 :] = 0.0
         n_pieces = centres.shape[1]
         self._ends = ends[nodes]
         self._first_piece = n_pieces * np.arange(len(nodes))

@@ -27,6 +27,8 @@ from skkan.network._symbolic_edge import N_PARAMETERS, SymbolicEdge
 
 # Features that are used once should stay in cache, and take no memory worth mentioning.
 BLOCK_BYTES = 2**21
+# Of the size of the coefficients: splines that are nearer to lines than that are lines.
+STRAIGHT = 1e-12
 Symbols = Mapping[tuple[int, int], SymbolicEdge]
 
 
@@ -307,6 +309,28 @@ class Layer:
         for (i, j), edge in self.symbols.items():
             pushed[:, j] += edge.slope(x[:, i], self.grid.reach[i]) * change[:, i]
         return pushed
+
+    def straight(self, i: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return values at 0 and slopes of the splines of a node if all are straight lines.
+
+        Parameters
+        ----------
+        i : int
+            Input node.
+
+        Returns
+        -------
+        lines : tuple of two ndarray of shape (n_subnodes,) or None
+            None if one of them is bent by more than rounding, or clamped beyond its grid.
+        """
+        if self.grid.clamped or self.base is not None:
+            return None
+        own, sites = self.coef[i, : self.grid.n_splines], self.grid.greville()[i]
+        slopes = (own[-1] - own[0]) / (sites[-1] - sites[0])
+        values = own[0] - slopes * sites[0]
+        apart = np.abs(own - values - slopes * sites[:, None]).max(initial=0.0)
+        size = np.abs(own).max(initial=0.0)
+        return (values, slopes) if apart <= STRAIGHT * size else None
 
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""

@@ -15,7 +15,6 @@ from skkan.network._evaluation import Evaluator
 from skkan.network._features import Features, LocalFeatures, as_dense
 from skkan.network._layer import Layer
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid
 from skkan.network._symbolic_edge import N_PARAMETERS, SymbolicEdge
 
 ROWS_PER_BLOCK = 4096
@@ -228,7 +227,7 @@ class Network:
         )
         move = np.where(usable, old.input_shift - scaling.input_shift, 0.0) / scaling.input_scale
         ends = first.grid.breakpoints * stretch[:, None] + move[:, None]
-        first.grid = SplineGrid(ends, first.grid.degree)
+        first.grid = first.grid.on(ends)
         first.move_symbols(-move / stretch, 1.0 / stretch)
         unit = np.where(scaling.output_scale > 0.0, scaling.output_scale, 1.0)
         last.coef *= old.output_scale / unit
@@ -240,7 +239,7 @@ class Network:
         """Return the network whose input ``i`` is input ``order[i]`` of this one."""
         other = self.copy()
         first = other.layers[0]
-        first.grid = SplineGrid(first.grid.breakpoints[order], first.grid.degree)
+        first.grid = first.grid.on(first.grid.breakpoints[order])
         first.coef = first.coef[order]
         position = np.argsort(order)
         symbols = {(int(position[i]), j): edge for (i, j), edge in first.symbols.items()}
@@ -455,7 +454,7 @@ class Network:
         values = layer.symbols[i, j].value(sites)
         usable = np.isfinite(values)
         sites, values = sites[usable], values[usable]
-        grid = SplineGrid(layer.grid.breakpoints[[i]], layer.grid.degree)
+        grid = layer.grid.on(layer.grid.breakpoints[[i]])
         # What the sites leave open is filled by a straight line and not by zeros.
         line = np.linalg.pinv(np.vander(sites, 2)) @ values
         coef = np.polyval(line, grid.greville()[0])

@@ -30,6 +30,8 @@ class SplineGrid:
         Strictly increasing ends of the intervals of every node.
     degree : int
         Degree of the splines, at least 1.
+    clamped : bool, default=False
+        Whether splines are constant beyond the grid, in place of straight.
 
     Attributes
     ----------
@@ -46,7 +48,7 @@ class SplineGrid:
     Notes
     -----
     Beyond the grid every B-spline goes on along its tangent at the border, so that a spline and
-    its slope are continuous everywhere.
+    its slope are continuous everywhere; on a clamped grid it keeps its value at the border.
 
     Examples
     --------
@@ -57,13 +59,14 @@ class SplineGrid:
     np.float64(1.0)
     """
 
-    def __init__(self, breakpoints: FloatArray, degree: int) -> None:
+    def __init__(self, breakpoints: FloatArray, degree: int, clamped: bool = False) -> None:
         breakpoints = np.asarray(breakpoints, dtype=np.float64)
         widths = np.diff(breakpoints, axis=1)
         if not np.all(widths > 0.0):
             raise ValueError("breakpoints must increase strictly within every row")
         self.breakpoints = breakpoints
         self.degree = degree
+        self.clamped = clamped
         self.n_nodes = breakpoints.shape[0]
         self.grid_size = breakpoints.shape[1] - 1
         self.n_splines = self.grid_size + degree
@@ -170,6 +173,10 @@ class SplineGrid:
             values[0, 1 : order + 1] += below * shares[0]
         return interval, values
 
+    def on(self, breakpoints: FloatArray) -> "SplineGrid":
+        """Return a grid of the same kind with other breakpoints."""
+        return SplineGrid(breakpoints, self.degree, self.clamped)
+
     def astype(self, dtype: DTypeLike) -> "SplineGrid":
         """Return the same grid with its tables in another precision, in which it evaluates.
 
@@ -208,6 +215,10 @@ class SplineGrid:
         evaluate = self._on_uniform if self.uniform else self._on_uneven
         if not np.any(excess):
             return evaluate(inside, max_order)
+        if self.clamped:
+            interval, values = evaluate(inside, max_order)
+            values[1:, :, excess != 0.0] = 0.0
+            return interval, values
         interval, values = evaluate(inside, max(max_order, 1))
         values[0] += values[1] * excess
         values[2:, :, excess != 0.0] = 0.0

@@ -8,7 +8,7 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import Samples
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._splines import SplineGrid, uniform_breakpoints
+from skkan.network._splines import uniform_breakpoints
 from skkan.objective._block_sums import NodeValues
 
 # By what share grids reach beyond their data, so that the edge functions do not turn straight
@@ -126,7 +126,7 @@ def refined(network: Network, grid_size: int) -> Network:
     other = network.copy()
     for layer in other.layers:
         ends = subdivided(layer.grid.breakpoints, grid_size)
-        layer.regrid(SplineGrid(ends, layer.grid.degree))
+        layer.regrid(layer.grid.on(ends))
     return other
 
 
@@ -160,7 +160,7 @@ def refine_inputs(
         ends = subdivided(layer.grid.breakpoints, grid_size)
     else:
         ends = input_breakpoints(data, limit, grid_size, quantile_share)
-    layer.regrid(SplineGrid(ends, layer.grid.degree))
+    layer.regrid(layer.grid.on(ends))
 
 
 def follow_hidden_nodes(
@@ -221,7 +221,7 @@ def follow_hidden_nodes(
         layer.coef /= divisor
         layer.scale_symbols(1.0 / divisor)
         centre = (middle - shift) / half
-        following.grid = SplineGrid((old.breakpoints - shift[:, None]) / half[:, None], old.degree)
+        following.grid = old.on((old.breakpoints - shift[:, None]) / half[:, None])
         following.move_symbols(shift, half)
         if quantile_share > 0.0:
             some = data.sample()
@@ -235,7 +235,7 @@ def follow_hidden_nodes(
         ends += centre[:, None]
         ends[stays] = subdivided(old.breakpoints[stays], grid_size)
         ends = stretched(ends, stretch)
-        following.regrid(SplineGrid(ends, old.degree))
+        following.regrid(old.on(ends))
         shrink.append(divisor)
     shrink.append(np.ones(network.layers[-1].n_subnodes))
     return shrink
@@ -313,7 +313,7 @@ def end_hidden_grids(
         ends[:, 0] = np.where((low < old[:, 0]) | ~known, old[:, 0], ends[:, 0])
         ends[:, -1] = np.where((high > old[:, -1]) | ~known, old[:, -1], ends[:, -1])
         if not np.array_equal(ends, old):
-            layer.regrid(SplineGrid(ends, layer.grid.degree), extend=True)
+            layer.regrid(layer.grid.on(ends), extend=True)
 
 
 def _ranges(

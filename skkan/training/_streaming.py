@@ -31,7 +31,6 @@ from skkan.data._samples import TrainingData
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid
 from skkan.objective._losses import Loss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import BENDING, Penalty
@@ -415,14 +414,16 @@ def _widened_layer(layer: Layer, before: NDArray[np.intp], after: NDArray[np.int
             ends, first, before, last, after, strict=True
         )
     ]
-    wide = SplineGrid(np.array(rows), grid.degree)
-    # New coefficients go on along straight lines.
+    wide = grid.on(np.array(rows))
+    # New coefficients go on along straight lines, or stay what they are where the grid is clamped.
     n_splines = grid.n_splines
     places = np.arange(wide.n_splines) - before[:, None]
     nearest = np.clip(places, 0, n_splines - 1)
     sites = grid.greville()
     steps = np.diff(layer.coef[:, :n_splines], axis=1) / np.diff(sites, axis=1)[:, :, None]
     excess = wide.greville() - np.take_along_axis(sites, nearest, axis=1)
+    if grid.clamped:
+        excess = np.zeros_like(excess)
     slopes = np.where((places < 0)[:, :, None], steps[:, :1], steps[:, -1:])
     coef = np.take_along_axis(layer.coef, nearest[:, :, None], axis=1)
     coef += np.where(places == nearest, 0.0, excess)[:, :, None] * slopes

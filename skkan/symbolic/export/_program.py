@@ -230,7 +230,9 @@ class _Builder:
         """Return the subnodes of a layer, their edges multiplied by `factors`, plus `shifts`."""
         sums: list[list[Any]] = [[self.number(shift)] for shift in shifts]
         pieces = _Pieces(layer)
+        lines = [layer.straight(i) for i in range(layer.n_in)]
         for i, j in np.argwhere(layer.active):
+            line = lines[i]
             node, factor = nodes[i], float(factors[j])
             edge = layer.symbols.get((int(i), int(j)))
             if node.expression.is_number:
@@ -240,6 +242,10 @@ class _Builder:
             elif edge is not None:
                 exact = [self.constants.get((depth, int(i), int(j), k)) for k in range(4)]
                 sums[j].append(self.symbolic(edge, exact, node, factor, layer.grid.reach[i]))
+            elif line is not None:
+                slope = factor * float(line[1][j]) / node.scale
+                start = factor * float(line[0][j]) - slope * node.shift
+                sums[j].append(self.number(slope) * node.expression + self.number(start))
             else:
                 sums[j].append(self.spline(layer, pieces, int(i), int(j), node, factor))
         return [self.sum(terms) for terms in sums]
@@ -297,7 +303,7 @@ class _Builder:
     def spline(
         self, layer: Layer, pieces: "_Pieces", i: int, j: int, node: _Node, factor: float
     ) -> Any:
-        """Return a spline edge: polynomials around the middles of the intervals, lines outside."""
+        """Return a spline edge: polynomials around the middles, lines or constants outside."""
         sympy = self.sympy
         x = node.expression
         orders = np.arange(layer.grid.degree + 1)
@@ -351,6 +357,8 @@ class _Pieces:
         ]
         borders = np.stack([grid.low, grid.high])
         self._ends = [grid.dense(borders, order) for order in range(2)]
+        if grid.clamped:
+            self._ends[1] = np.zeros_like(self._ends[1])
 
     def taylor(self, i: int, j: int) -> FloatArray:
         """Return coefficients of an edge, shape (grid_size, degree + 1)."""

@@ -1,0 +1,1 @@
+"""Functional analysis of variance of a table, all variances by marginal likelihood."""

@@ -1,0 +1,219 @@
+"""Fits of no given shape: the analysis of variance first, and networks where it leaves something.
+
+The analysis is a network itself, of one sum node an output and product nodes. Random networks are
+trained besides only where the noise is so far below the spread of a target that a formula may be
+behind the data, and take its place only where the marginal likelihood is clearly higher.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from skkan._typing import FloatArray
+from skkan.anova._as_network import Part, as_network, parts_of
+from skkan.anova._families import Normal, Solution
+from skkan.anova._model import Fit, Options
+from skkan.data._blocks import tuned_for_blocks
+from skkan.data._samples import spread_rows
+from skkan.network._network import Network
+from skkan.objective._losses import SquaredLoss
+from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
+from skkan.training._problem import Problem
+from skkan.training._progress import Phase, Progress
+from skkan.training._settings import TrainingResult
+from skkan.training._trainer import WORTH_A_NETWORK, Trainer
+
+# Share of the variance of a target: with less noise than that, a formula may be behind it.
+FORMULA_NOISE = 1e-3
+# With more than that, no structure is looked for; the residuals of neighbours have to be correlated
+# by so much, and by so many standard deviations.
+MOST_STRUCTURED = 0.1
+LEAST_LIKENESS, CLEAR = 0.3, 5.0
+NEIGHBOUR_ROWS, LEAST_NEIGHBOURS = 4000, 20
+LEAST_DOF = 1e-3
+ORDERS = ("main effects", "interactions of two", "interactions of three")
+
+
+def likeness_of_neighbours(sites: FloatArray, residuals: FloatArray) -> tuple[float, float]:
+    """Return how alike residuals of neighbours are: a correlation, and its standard score.
+
+    Parameters
+    ----------
+    sites : ndarray of shape (n_samples, n_inputs)
+        Where the samples are.
+    residuals : ndarray of shape (n_samples, n_outputs)
+        What a fit has left.
+    """
+    if len(sites) < LEAST_NEIGHBOURS:
+        return 0.0, 0.0
+    nearest = cKDTree(sites).query(sites, 2)[1][:, 1]
+    products = residuals * residuals[nearest]
+    size = float((residuals**2).sum()) or 1.0
+    error = float(np.sqrt((products**2).sum())) or 1.0
+    total = float(products.sum())
+    return total / size, total / error
+
+
+class _Stopped(Exception):  # noqa: N818
+    """A callback asks to stop, or no iteration is left."""
+
+
+def applies(problem: Problem) -> bool:
+    """Whether the analysis of variance can serve these settings."""
+    settings = problem.settings
+    return (
+        settings.alpha is None
+        and problem.validation is None
+        and settings.sparsity == 0.0
+        and settings.base_function == "zero"
+        and settings.solver != "adam"
+        and isinstance(problem.loss, SquaredLoss)
+    )
+
+
+@dataclass
+class Growth:
+    """One fit of no given shape.
+
+    Attributes
+    ----------
+    problem : Problem
+        Data, loss and settings; their shape is that of the networks that may be trained besides.
+    progress : Progress
+        Told of phases and iterations.
+    rng : numpy.random.Generator
+        Source of the starting points of such networks.
+    """
+
+    problem: Problem
+    progress: Progress
+    rng: np.random.Generator
+    loss_curve: list[float] = field(default_factory=list)
+    _phase: Phase | None = None
+    _latest: Solution | None = None
+
+    def run(self) -> TrainingResult:
+        """Fit, and return the network with its penalty."""
+        settings = self.problem.settings
+        options = Options(degree=settings.degree)
+        family = Normal(self.problem.data.total)
+        analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)
+        try:
+            with tuned_for_blocks():
+                self._analyse(analysis)
+        except KeyboardInterrupt:
+            if self._latest is None:
+                raise
+            message = "Training interrupted; the best network so far is kept."
+            warnings.warn(message, UserWarning, stacklevel=2)
+            return self._result(analysis.best if analysis.levels else self._latest)
+        except _Stopped:
+            # What a callback has been shown is what it gets.
+            assert self._latest is not None
+            return self._result(self._latest, converged=len(self.loss_curve) < settings.max_iter)
+        own = self._result(analysis.best)
+        if not self._leaves_structure(own.network, analysis.best):
+            return own
+        return self._raced(own, analysis.best)
+
+    def _leaves_structure(self, network: Network, found: Solution) -> bool:
+        """Whether noise is far below the target, or residuals of neighbours are alike."""
+        level = max(found.noise)
+        if level < FORMULA_NOISE:
+            return True
+        if level > MOST_STRUCTURED:
+            return False
+        some = self.problem.data.sample()
+        rows = spread_rows(len(some.inputs), NEIGHBOUR_ROWS)
+        inputs = some.inputs[rows]
+        residuals = some.target[rows] - network.outputs(inputs)
+        spread = np.zeros(inputs.shape[1])
+        for own in self._parts(found):
+            spread[list(own.columns)] += own.variance
+        likeness, clear = likeness_of_neighbours(inputs * np.sqrt(spread), residuals)
+        return likeness > LEAST_LIKENESS and clear > CLEAR
+
+    def _analyse(self, analysis: Fit) -> None:
+        """Fit main effects, and the interactions that there are."""
+        sample = self.problem.data.sample()
+        with self._in_phase(ORDERS[0]):
+            analysis.start(sample)
+        for order in range(2, analysis.options.order + 1):
+            findings = analysis.tested(order, sample)
+            if findings:
+                with self._in_phase(ORDERS[order - 1]):
+                    analysis.grow(findings)
+
+    @contextmanager
+    def _in_phase(self, name: str) -> Iterator[None]:
+        with self.progress.phase(name, self.problem.settings.max_iter) as phase:
+            self._phase = phase
+            yield
+
+    def _watch(self, found: Solution) -> None:
+        """Note an iteration, and tell the callbacks of it."""
+        assert self._phase is not None
+        self.loss_curve.append(found.loss)
+        self._latest = found
+        stop = self._phase.step(found.loss, lambda: self._network(found, self._parts(found)))
+        if stop or len(self.loss_curve) >= self.problem.settings.max_iter:
+            raise _Stopped
+
+    def _parts(self, found: Solution) -> list[Part]:
+        noise = found.noise if found.posteriors else np.zeros(found.coef.shape[1])
+        return parts_of(found, noise)
+
+    def _network(self, found: Solution, parts: Sequence[Part]) -> Network:
+        return as_network(found.design, found.coef[0], parts, self.problem.scaling)
+
+    def _result(self, found: Solution, converged: bool = True) -> TrainingResult:
+        """Return a solution as a network with hidden nodes in place, and its penalty."""
+        problem, parts = self.problem, self._parts(found)
+        network = self._network(found, parts)
+        shrink = problem.follow(network, network.grid_size, fresh=True)
+        noise = found.noise if found.posteriors else np.ones(found.coef.shape[1])
+        penalty = self._penalty(network, parts, noise / problem.data.total)
+        del shrink
+        rows = problem.data.rows(n_jobs=problem.settings.n_jobs)
+        objective = problem.objective(network, penalty, rows)
+        loss = objective.value(network.get_parameters())
+        return TrainingResult(
+            network, penalty, loss, len(self.loss_curve), self.loss_curve, [], converged
+        )
+
+    def _penalty(self, network: Network, parts: Sequence[Part], unit: FloatArray) -> Penalty:
+        """Return the penalty under which the degrees of freedom are those of the fit.
+
+        The fixed point of the weights is ``noise / n * dof / energy``; see
+        :mod:`skkan.training._smoothing`.
+        """
+        penalty = self.problem.penalty(network, 1.0, 1.0)
+        first = penalty.layers[0]
+        energies = first.energies(network.layers[0].coef)
+        subnode = len(unit)
+        for own in parts:
+            n_factors = len(own.columns)
+            share = max(own.dof, LEAST_DOF) / n_factors
+            line = min(0.5 * share, 0.5)
+            for place, j in enumerate(own.columns):
+                to = own.output if n_factors == 1 else subnode + place
+                for name, dof in (("line", line), ("rough", share - line)):
+                    weight = unit[own.output] * dof / max(float(energies[name][j, to]), TINY)
+                    first.weights[name][j, to] = penalty.bounded(name, np.asarray(weight))
+            subnode += n_factors if n_factors > 1 else 0
+        for layer in penalty.layers[1:]:
+            layer.weights["rough"][:] = HIGHEST_WEIGHT
+            layer.weights["line"][:] = penalty.bounded("line", unit.mean() * np.ones(1))
+        return penalty
+
+    def _raced(self, own: TrainingResult, found: Solution) -> TrainingResult:
+        """Train random networks as well, and return what the evidence prefers."""
+        trainer = Trainer(self.problem, self.progress, self.rng)
+        result = trainer.run()
+        if trainer.best.log_evidence > found.evidence + WORTH_A_NETWORK:
+            return result
+        return own

@@ -1,0 +1,114 @@
+"""Fits of no given shape: analysis of variance, and networks where it leaves something."""
+
+import numpy as np
+import pytest
+import sympy
+
+from skkan import KANRegressor
+
+
+@pytest.fixture(scope="module")
+def case():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, (400, 4))
+    return X, np.exp(X[:, 0]) + 2.0 * X[:, 1] * X[:, 2] + 0.2 * rng.normal(size=400)
+
+
+@pytest.fixture(scope="module")
+def model(case):
+    return KANRegressor(random_state=0).fit(*case)
+
+
+def test_interactions_are_product_nodes(case, model):
+    network = model.network_
+    assert len(network.layers) == 2
+    assert network.arities[0][0] == 1
+    assert set(network.arities[0][1:]) == {2}
+    assert model.score(*case) > 0.9
+
+
+def test_additive_data_have_no_hidden_layer(case):
+    X, _ = case
+    y = np.sin(3.0 * X[:, 0]) + 0.1 * np.random.default_rng(1).normal(size=len(X))
+    assert KANRegressor(random_state=0).fit(X, y).network_.shape == (4, 1)
+
+
+def test_predictions_stay_bounded_far_from_the_data(case, model):
+    far = model.predict(1e6 * case[0])
+    assert np.all(np.abs(far - case[1].mean()) < 5.0 * np.ptp(case[1]))
+
+
+def test_formula_and_code_follow_predictions_beyond_the_data(case, model):
+    rows = 4.0 * case[0][:40]
+    (formula,) = np.atleast_1d(model.to_sympy())
+    names = sorted(map(str, formula.free_symbols))
+    function = sympy.lambdify(names, formula, "numpy")
+    values = function(*(rows[:, int(name[1:])] for name in names))
+    np.testing.assert_allclose(values, model.predict(rows), rtol=1e-9, atol=1e-9)
+
+
+def test_few_rows_and_many_rows_are_predicted_alike(case, model):
+    rows = 3.0 * case[0]
+    one_by_one = np.concatenate([model.predict(row[None]) for row in rows[:50]])
+    np.testing.assert_allclose(one_by_one, model.predict(rows)[:50], rtol=1e-10)
+
+
+def test_a_formula_is_found_by_networks(case):
+    X, _ = case
+    y = np.exp(np.sin(np.pi * X[:, 0]) + X[:, 1] ** 2)
+    model = KANRegressor(random_state=0).fit(X[:, :2], y)
+    assert model.score(X[:, :2], y) > 0.9999
+
+
+def test_fits_go_on_from_the_analysis(case, model):
+    X, y = case
+    before = model.score(X, y)
+    assert model.refine(84).score(X, y) == pytest.approx(before, abs=1e-6)
+    again = KANRegressor(random_state=0, warm_start=True, max_iter=60).fit(X, y)
+    again.fit(X, y)
+    assert again.network_.arities == model.network_.arities
+    assert again.score(X, y) > before - 0.02
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 5])
+def test_next_to_no_samples_are_enough(columns, n_samples):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n_samples, columns)), rng.normal(size=n_samples)
+    assert np.all(np.isfinite(KANRegressor(random_state=0).fit(X, y).predict(10.0 * X)))
+
+
+def test_outliers_repetitions_and_constants_do_no_harm(case):
+    X, y = case
+    X = np.column_stack([X, X[:, 0], np.full(len(X), 3.0), X[:, 1] > 0.0])
+    X[7, 3] = 1e6
+    model = KANRegressor(random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+def test_targets_have_variances_of_their_own(case):
+    X, y = case
+    rng = np.random.default_rng(3)
+    Y = np.column_stack([y, rng.normal(size=len(X)), X[:, 3]])
+    model = KANRegressor(random_state=0).fit(X, Y)
+    scores = 1.0 - ((Y - model.predict(X)) ** 2).mean(axis=0) / Y.var(axis=0)
+    assert scores[0] > 0.9
+    assert abs(scores[1]) < 0.1
+    assert scores[2] > 0.999
+
+
+def test_an_interrupt_leaves_the_best_so_far(case, monkeypatch):
+    from skkan.training import _growth  # noqa: PLC0415
+
+    seen = []
+
+    def interrupt(self, found):
+        seen.append(found)
+        self._latest = found
+        if len(seen) == 8:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_growth.Growth, "_watch", interrupt)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = KANRegressor(random_state=0).fit(*case)
+    assert model.score(*case) > 0.1
