@@ -2,11 +2,11 @@
 From data to a formula, step by step
 ====================================
 
-A network is trained, looked at, cut down to what it needs, and written as a formula: the way in
-which one gets to know KANs. :class:`skkan.KANSymbolicRegressor` goes it by itself.
+A network is trained, drawn, pruned, and written as a formula, step by step.
+:class:`skkan.KANSymbolicRegressor` does the same, and more, by itself.
 
 The law behind the data is :math:`y = e^{\\sin \\pi x_0 + x_1^2}`, and there is a third column that
-does nothing. The network does not know either; it gets two hidden nodes where one would do.
+does nothing. The network is not told either; it gets two hidden nodes where one would do.
 """
 
 import matplotlib.pyplot as plt
@@ -40,7 +40,8 @@ print(f"shape {model.network_.shape}, test error {error(model):.1e}")
 # Look
 # ----
 #
-# Edges are as opaque as they matter. One hidden node is not used, and neither is the third column.
+# Opacity and width of an edge show what it contributes to the output. The edges of the hidden
+# node that is not used, and of the third column, are too weak to be drawn.
 
 KANDisplay.from_estimator(model, X)
 print("importance of the columns:", model.feature_importances_.round(3))
@@ -49,8 +50,7 @@ print("importance of the columns:", model.feature_importances_.round(3))
 # Prune
 # -----
 #
-# Pruning gives a new estimator. Nothing is left for sparsity to do, so that training goes on
-# without it.
+# ``prune`` returns a new estimator. The sparsity penalty is not needed any more.
 
 pruned = model.prune().set_params(sparsity=0.0).refit(X, y)
 print(f"shape {pruned.network_.shape}, test error {error(pruned):.1e}")
@@ -66,7 +66,7 @@ KANDisplay.from_estimator(pruned, X)
 
 print(pruned.suggest_symbolic(0, 0, 0))
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
 for ax, edge in zip(axes, [(0, 0, 0), (0, 1, 0), (1, 0, 0)], strict=True):
     EdgeDisplay.from_estimator(pruned, X, *edge, ax=ax)
     print(edge, pruned.suggest_symbolic(*edge, top=1, weight_simple=0.8)[0]["symbol"])
@@ -76,7 +76,7 @@ for ax, edge in zip(axes, [(0, 0, 0), (0, 1, 0), (1, 0, 0)], strict=True):
 # --------------
 #
 # Every edge gets the simplest symbol that fits it well, and their constants are trained together,
-# to the last digit.
+# until the error is that of rounding.
 
 formula = pruned.auto_symbolic().refit(X, y)
 print(f"test error {error(formula):.1e}")

@@ -2,13 +2,16 @@
 Working on a network by hand
 ============================
 
-What a scientist knows need not be learnt. Here one edge is known, one is guessed wrongly and taken
-back, and the data decide on the rest: after every edit the network can be trained further.
+Functions that are known need not be learnt. Here the function of one edge is known, that of the
+other is first guessed wrongly and then chosen by the data. After every edit the network can be
+trained further.
 
 The data are the period of a pendulum of length :math:`l` at a small amplitude :math:`\\theta`,
 :math:`T = 2 \\pi \\sqrt{l / g}\\, (1 + \\theta^2 / 16)`, or rather its logarithm, in which the two
 inputs act one by one.
 """
+
+import copy
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,10 +57,7 @@ print(f"a logarithm and a spline {error():.5f}")
 
 model.fix_symbolic(0, 1, 0, "x").refit(X, y)
 print(f"a logarithm and a straight line {error():.5f}")
-
-figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-EdgeDisplay.from_estimator(model, X, layer=0, i=1, j=0, feature_names=names, ax=axes[0])
-axes[0].set_title("guessed")
+guessed = copy.deepcopy(model)
 
 # %%
 # That is several times the noise. The guess is taken back: the edge becomes a spline again, which
@@ -65,8 +65,11 @@ axes[0].set_title("guessed")
 
 model.unfix_symbolic(0, 1, 0).refit(X, y)
 print(f"a logarithm and a spline {error():.5f}")
-EdgeDisplay.from_estimator(model, X, layer=0, i=1, j=0, feature_names=names, ax=axes[1])
-axes[1].set_title("learnt")
+
+figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+for ax, (title, own) in zip(axes, {"guessed": guessed, "learnt": model}.items(), strict=True):
+    EdgeDisplay.from_estimator(own, X, layer=0, i="amplitude", j=0, feature_names=names, ax=ax)
+    ax.set_title(title)
 
 # %%
 # What the data say

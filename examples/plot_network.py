@@ -21,11 +21,10 @@ model = KANRegressor((1,), random_state=0).fit(X, y)
 # The network
 # -----------
 #
-# Inputs are at the bottom, the output is at the top. The frame on an edge shows its function, and
-# its opacity how much the edge matters: the spread of its values on the data, relative to that of
-# the strongest edge of the layer. The sine, the square and the exponential are found up to their
-# signs and scales, and so is that the third column does nothing: every function fills its frame, so
-# that only its pale colour shows how flat that one is.
+# Inputs are at the bottom, the output is at the top. The frame on an edge shows its function.
+# Opacity and width of an edge show what it contributes to the output, relative to the strongest
+# edge of its layer. The sine, the square and the exponential are found up to their signs and
+# scales. The edge of the third column, which has no effect on the data, is too weak to be drawn.
 
 KANDisplay.from_estimator(
     model, X, feature_names=["angle", "distance", "noise"], target_names=["response"]
@@ -39,7 +38,7 @@ KANDisplay.from_estimator(
 # outputs in those of the target. Beyond the grid, where it is shaded, a spline goes on as a
 # straight line. Ticks at the bottom are the ends of the grid's intervals.
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
 EdgeDisplay.from_estimator(model, X, layer=0, i=0, j=0, ax=axes[0])
 EdgeDisplay.from_estimator(model, X, layer=0, i=1, j=0, ax=axes[1])
 EdgeDisplay.from_estimator(model, X, layer=1, i=0, j=0, ax=axes[2], density="rug")

@@ -2,9 +2,10 @@
 KANs next to other estimators
 =============================
 
-A KAN is used as any other estimator of scikit-learn: here in a pipeline, cross-validated on a
-regression and on a classification task, with default parameters. A linear model, a multilayer
-perceptron and gradient boosting get the same folds.
+A KAN is used like any other estimator of scikit-learn. Here it is cross-validated on a regression
+and on a classification task with default parameters, beside a linear model, a multilayer
+perceptron and gradient boosting. The scaler is for the linear model and the perceptron; a KAN
+scales its data itself.
 """
 
 import warnings
@@ -48,10 +49,10 @@ def compare(models, X, y, folds, scoring):
 # Regression
 # ----------
 #
-# The target is the progression of diabetes in the year after ten measurements were taken. They tell
-# about half of its variance, and with 442 samples a flexible model easily learns the rest by heart.
-# With ``alpha="auto"``, the default, the KAN finds out from the training data how much it may bend.
-# Printed are mean and standard deviation over five folds, and the mean time of a fit.
+# The target is the progression of diabetes in the year after ten measurements were taken. They
+# explain about half of its variance, and with 442 samples a flexible model easily overfits. With
+# ``alpha="auto"``, the default, the KAN chooses its smoothness from the training data. Printed
+# are mean and standard deviation over five folds, and the mean time of a fit.
 
 diabetes = load_diabetes()
 regression = compare(

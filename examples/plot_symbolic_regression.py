@@ -2,8 +2,8 @@
 Symbolic regression
 ===================
 
-A law is found from samples of it: first without noise, where the formula comes out exactly, then
-with noise, where accuracy is weighed against complexity.
+A formula is searched for in samples of it: first without noise, where the right formula leaves
+nothing but rounding errors, then with noise, where accuracy is weighed against complexity.
 """
 
 import matplotlib.pyplot as plt
@@ -15,8 +15,8 @@ from skkan import KANSymbolicRegressor
 # An exact law
 # ------------
 #
-# Velocities in units of the speed of light add up as :math:`(u + v) / (1 + u v)`. Of the functions
-# of the library, the network needs three.
+# Velocities in units of the speed of light add up as :math:`(u + v) / (1 + u v)`. The
+# formula that is found is the same function on the range of the data, possibly in another form.
 
 rng = np.random.default_rng(0)
 X = rng.uniform(-0.9, 0.9, size=(400, 2))
@@ -42,7 +42,7 @@ print("best:", noisy.sympy())
 print(f"its error where there is no noise: {np.abs(noisy.predict(X) - signal).max():.3f}")
 
 # %%
-# Every row of the table is simpler than the next, and less accurate.
+# Every row of the table is simpler than the next, and less accurate on the training data.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 rows = list(noisy.equations_)
