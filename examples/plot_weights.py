@@ -19,15 +19,13 @@ rng = np.random.default_rng(0)
 # Measurements of different precision
 # -----------------------------------
 #
-# Samples on the right are twenty times as noisy. Weights in the ratio of the inverse variances
-# tell the model to rely on those on the left. They are scaled to a mean of 1, because weights are
-# counts: a larger sum means more data.
+# Samples on the right are twenty times as noisy. Weights in the ratio of the inverse variances tell
+# the model to rely on those on the left. The unit of the weights does not matter.
 
 x = rng.uniform(-1, 1, size=(120, 1))
 noise = np.where(x[:, 0] < 0, 0.05, 1.0)
 y = np.sin(4 * x[:, 0]) + noise * rng.normal(size=120)
 weight = 1 / noise**2
-weight /= weight.mean()
 
 points = np.linspace(-1, 1, 200)[:, None]
 figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
