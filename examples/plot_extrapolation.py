@@ -28,6 +28,6 @@ axis.plot(points, np.sin(2 * points), color="0.3", ls="--", label="truth")
 for name, model in models.items():
     axis.plot(points, model.fit(x, y).predict(points), label=name)
 axis.set(ylim=(-2, 2), xlabel="x", ylabel="y")
-axis.legend()
+axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 print("formula:", models["formula"].sympy())
 plt.show()

@@ -39,5 +39,5 @@ def axes_or_new(caller: str, ax: "Axes | None") -> "Axes":
         Axes to draw on, if there are any.
     """
     plt = require_matplotlib(caller)
-    new: Axes = plt.subplots()[1] if ax is None else ax
+    new: Axes = plt.subplots(layout="constrained")[1] if ax is None else ax
     return new
