@@ -11,7 +11,7 @@ from skkan import KANRegressor
 from skkan.inspection import KANDisplay
 
 TARGET = Path(__file__).parents[1] / "_static" / "network_to_formula.svg"
-# Letters as outlines look alike everywhere; no date, so that the file changes only with the picture.
+# Letters as outlines look alike everywhere. No date: the file changes only with the picture.
 mpl.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "skkan"})
 
 X = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2))
