@@ -1,5 +1,6 @@
 """What notebooks show of a fitted estimator: shape, number of parameters, and a thumbnail."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class HTMLMixin(BaseEstimator):
         params = super()._get_params_html(*args, **kwargs)
         if not hasattr(self, "network_"):
             return params
-        return _Prefixed(params, thumbnail(self.network_))
+        return _Prefixed(params, self._thumbnail())
 
     def _repr_html_inner(self) -> str:
         return self._with_thumbnail(super()._repr_html_inner())
@@ -56,11 +57,16 @@ class HTMLMixin(BaseEstimator):
             bundle["text/html"] = self._with_thumbnail(bundle["text/html"])
         return bundle
 
+    def _thumbnail(self) -> str:
+        # Networks that were put into an estimator by hand have no scores.
+        scores = self.edge_scores_ if hasattr(self, "_state") else None
+        return thumbnail(self.network_, scores)
+
     def _with_thumbnail(self, html: str) -> str:
         """Append the thumbnail where scikit-learn, before 1.7, has no table of parameters."""
         if not hasattr(self, "network_"):
             return html
-        picture = thumbnail(self.network_)
+        picture = self._thumbnail()
         return html if picture in html else html + picture
 
 
@@ -92,15 +98,16 @@ def _caption(network: Network) -> str:
     return f"{shape}, {n_used_parameters(network):,} parameters"
 
 
-def thumbnail(network: Network) -> str:
+def thumbnail(network: Network, scores: Sequence[FloatArray] | None = None) -> str:
     """Return a network as SVG: nodes and active edges, strong edges darker.
-
-    Without data, the strength of an edge is the standard deviation of its values over its grid.
 
     Parameters
     ----------
     network : Network
         The network.
+    scores : sequence of ndarray of shape (n_in, n_subnodes), optional
+        Scores of the edges of every layer. By default the standard deviations of their values over
+        their grids.
     """
     levels = [spread(size, WIDTH - 2 * MARGIN) + MARGIN for size in network.shape]
     height = LEVEL_HEIGHT * len(network.layers) + 2 * MARGIN
@@ -111,7 +118,7 @@ def thumbnail(network: Network) -> str:
         f"<title>{_caption(network)}</title>"
     )
     parts = [head]
-    for depth, score, i, node, symbolic in _strongest(network):
+    for depth, score, i, node, symbolic in _strongest(network, scores):
         y = height - MARGIN - LEVEL_HEIGHT * depth
         color = ' stroke="#d62728"' if symbolic else ""
         parts.append(
@@ -125,12 +132,18 @@ def thumbnail(network: Network) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _strongest(network: Network) -> list[tuple[int, float, int, int, bool]]:
+def _strongest(
+    network: Network, given: Sequence[FloatArray] | None
+) -> list[tuple[int, float, int, int, bool]]:
     """Return layer, score, input and output node of the edges, and whether they are symbolic."""
     edges = []
     for depth, layer in enumerate(network.layers):
-        sites: FloatArray = np.linspace(layer.grid.low, layer.grid.high, N_SITES)
-        scores = relative_scores(layer, edge_strengths(layer, sites, "std"))
+        if given is None:
+            sites: FloatArray = np.linspace(layer.grid.low, layer.grid.high, N_SITES)
+            strengths = edge_strengths(layer, sites, "std")
+        else:
+            strengths = given[depth]
+        scores = relative_scores(layer, strengths)
         owner = np.repeat(np.arange(layer.n_out), layer.arities)
         edges += [
             (depth, float(scores[i, j]), i, int(owner[j]), (i, j) in layer.symbols)

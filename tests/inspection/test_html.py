@@ -104,3 +104,11 @@ def test_parameters_of_missing_edges_do_not_count():
     assert n_used_parameters(network) == network.n_parameters == 21
     network = network.with_symbol(0, 0, 0, edge).masked([[[True], [False], [True]]])
     assert n_used_parameters(network) == 4 + 7
+
+
+def test_thumbnails_of_estimators_show_the_scores(model):
+    assert thumbnail(model.network_, model.edge_scores_) in model._repr_html_()
+    network = draw_network(np.random.default_rng(0), (2, 2, 1))
+    picture = ET.fromstring(thumbnail(network, [np.eye(2), np.ones((2, 1))]))
+    opacity = [line.get("stroke-opacity") for line in picture.findall(f"{SVG}line")]
+    assert sorted(opacity) == ["0.10", "0.10", "1.00", "1.00", "1.00", "1.00"]
