@@ -11,9 +11,13 @@ from skkan.training._grids import subdivided
 
 # Room beyond the values of a hidden node, and how much of a grid they have to fill to leave it.
 MARGIN, FULL_ENOUGH = 0.1, 0.6
+# Polynomials of the outermost intervals go on beyond them by so much of an interval at most.
+OUTERMOST = 0.2
 
 
-def follow(network: Network, inputs: FloatArray, fresh: bool = False) -> None:
+def follow(
+    network: Network, inputs: FloatArray, fresh: bool = False, *, first: bool = False
+) -> None:
     """Lay hidden grids over the values of their nodes, in place, where they do not fit.
 
     Parameters
@@ -24,21 +28,28 @@ def follow(network: Network, inputs: FloatArray, fresh: bool = False) -> None:
         Inputs to look at.
     fresh : bool, default=False
         Whether to lay all grids anew.
+    first : bool, default=False
+        Whether to do so with the grids of the inputs, too.
     """
     nodes = inputs
     for depth, layer in enumerate(network.layers):
-        if depth:
+        if depth or first:
             old = layer.grid
             low, high = nodes.min(axis=0), nodes.max(axis=0)
             room = MARGIN * np.maximum(high - low, 1e-3 * (1.0 + np.abs(low)))
-            low, high = low - room, high + room
-            holds = (low + room >= old.low) & (high - room <= old.high)
-            fills = high - low > FULL_ENOUGH * (old.high - old.low)
-            stays = holds & fills & (not fresh)
-            if not np.all(stays):
-                ends = uniform_breakpoints(low, high, old.grid_size)
-                ends[stays] = old.breakpoints[stays]
-                layer.regrid(SplineGrid(ends, old.degree))
+            lowest, highest = old.breakpoints[:, 0], old.breakpoints[:, -1]
+            width = (highest - lowest) / old.grid_size
+            # Outermost intervals that reach a little farther leave all functions as they were.
+            reach = OUTERMOST * width
+            near = (low - reach > lowest - width) & (high + reach < highest + width)
+            fills = high - low > FULL_ENOUGH * (highest - lowest)
+            stays = near & fills & (not fresh)
+            ends = uniform_breakpoints(low - room, high + room, old.grid_size)
+            ends[stays] = old.breakpoints[stays]
+            ends[:, 0] = np.where(stays & (low < lowest), low - reach, ends[:, 0])
+            ends[:, -1] = np.where(stays & (high > highest), high + reach, ends[:, -1])
+            if not np.array_equal(ends, old.breakpoints):
+                layer.regrid(SplineGrid(ends, old.degree), extend=bool(np.all(stays)))
         nodes = layer.outputs(nodes)
 
 

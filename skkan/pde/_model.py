@@ -234,6 +234,8 @@ class Model:
         Numbers, positive ones by their logarithm.
     positive : tuple of bool
         Which of them are positive.
+    frozen : bool
+        Whether they are to stay as they are.
     """
 
     variables: tuple[Any, ...]
@@ -243,6 +245,7 @@ class Model:
     laws: tuple[Network, ...]
     scalars: FloatArray
     positive: tuple[bool, ...]
+    frozen: bool = False
 
     @property
     def sizes(self) -> list[int]:
@@ -273,6 +276,8 @@ class Model:
 
     def number_slopes(self) -> FloatArray:
         """Return the derivatives of :attr:`numbers` by the parameters."""
+        if self.frozen:
+            return np.zeros(len(self.scalars))
         return np.where(self.positive, self.numbers, 1.0)
 
     def copy(self) -> "Model":

@@ -239,6 +239,16 @@ class Evaluation:
         n = self._chunk.n_points
         return np.zeros(n) if own is None else orders.factorials[k] * own[:, 0]
 
+    def law_arguments(self, number: int) -> FloatArray:
+        """Return the arguments of a law at all its places, shape (n_rows, n_arguments)."""
+        parts, start = [], 0
+        for law, arguments in self._formula.lowered.law_places:
+            stop = start + len(arguments)
+            if law == number:
+                parts.append(self._law_arguments[:, start:stop])
+            start = stop
+        return np.concatenate(parts) if parts else np.zeros((0, 0))
+
     def jacobian(self) -> FloatArray:
         """Return the derivatives, shape (n_points, n_expressions, n_parameters)."""
         formula, model, n = self._formula, self._model, self._chunk.n_points

@@ -21,7 +21,7 @@ from skkan.network._splines import uniform_breakpoints
 from skkan.pde._domain import points_on_intervals
 from skkan.pde._grids import by_density, follow, refine
 from skkan.pde._model import ROWS, InputMap, Model
-from skkan.pde._residuals import Group, IntegralGroup, Residuals
+from skkan.pde._residuals import Evaluation, Group, IntegralGroup, Residuals
 from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement, law_sizes
 from skkan.solvers._lm import minimize_lm
@@ -48,6 +48,8 @@ START_SCALE = 0.3
 SETTLED = 1e-6
 # Of the loss of the zero network: no further start is needed.
 GOOD_START = 1e-5
+# Of the loss of the zero network: below it a step of the continuation has succeeded.
+GOOD_STEP = 3e-5
 CONTINUATION_ITER = 40
 SHARE_OF_RESIDUAL = 0.5
 
@@ -197,6 +199,8 @@ class Schedule:
         groups = None
         for number in range(n_starts):
             model = self._random_model(KINDS[number % len(KINDS)])
+            # A state near the starting values is found first, and then the values that belong to it.
+            model.frozen = True
             if number == 0 and self._start is not None:
                 model.network = self._start.copy()
             if groups is None:
@@ -212,6 +216,7 @@ class Schedule:
             if outcome.loss <= GOOD_START * self._zero_loss(model, groups):
                 break
         best = min(found, key=lambda own: own[0])[1]
+        best.frozen = False
         self.best = Outcome(best, groups=groups or [], constants=self.constants)
         return best
 
@@ -323,6 +328,10 @@ class Schedule:
         inputs = model.inputs.jet(X, JetOrders([], X.shape[1]))[0]
         assert inputs is not None
         follow(model.network, inputs, fresh)
+        for number, law in enumerate(model.laws):
+            arguments = law_arguments(model, groups, self.constants, number)
+            if len(arguments):
+                follow(law, arguments, fresh, first=True)
 
     def _moved(self, model: Model, groups: list[Any]) -> list[Any]:
         """Return the groups with points of the equations where the residual is large."""
@@ -411,7 +420,7 @@ class Schedule:
             groups = self._moved(model, groups)
             self._balance(model, groups)
             outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
-            good = outcome.loss <= max(4.0 * before, 1e-5 * scale)
+            good = outcome.loss <= max(4.0 * before, GOOD_STEP * scale)
             if not good and step > LEAST_STEP:
                 step *= 0.5
                 continue
@@ -473,6 +482,21 @@ class Schedule:
         final.n_iter = n_iter
         self.best = final
         return final
+
+
+def law_arguments(
+    model: Model, groups: Sequence[Any], constants: Sequence[float], number: int
+) -> FloatArray:
+    """Return the arguments of a law at the points of the equations, (n_rows, n_arguments)."""
+    group = groups[0]
+    if number not in [law for law, _ in group.formula.lowered.law_places]:
+        return np.zeros((0, 0))
+    return np.concatenate(
+        [
+            Evaluation(group.formula, model, chunk, constants, pull=False).law_arguments(number)
+            for chunk in group.chunks(model)
+        ]
+    )
 
 
 def _on_path(path: Sequence[tuple[float, float]], position: float) -> list[float]:

@@ -29,9 +29,10 @@ from skkan.pde._arguments import (
 from skkan.pde._domain import Domain, domain_of
 from skkan.pde._findings import residual_sizes, standard_errors
 from skkan.pde._formulas import SolutionFunction, formulas
+from skkan.pde._laws import Law
 from skkan.pde._marching import march
 from skkan.pde._pickling import decoded, encoded
-from skkan.pde._schedule import Options, Outcome, Schedule, equation_values
+from skkan.pde._schedule import Options, Outcome, Schedule, equation_values, law_arguments
 from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement, statement_of
 from skkan.training._progress import CallbackSupportMixin, Progress
@@ -123,8 +124,13 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
         The numbers sought.
     parameter_errors_ : dict of sympy.Symbol to float
         Their standard errors, from the noise of the measurements; NaN without any.
+    functions_ : dict of sympy function class to Law
+        The unknown functions of other arguments: callables with ``samples(n_samples)`` and
+        ``suggest_symbolic()``.
     unknowns_ : tuple of sympy function classes
         The unknowns, in the order of the columns of predictions.
+    domain_ : Domain
+        Variables and their ends.
     points_ : ndarray of shape (n_points, n_variables)
         Points of the equations at the end.
     residual_ : ndarray of shape (n_equations,)
@@ -374,10 +380,17 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         model, domain = outcome.model, statement.domain
         self._solution, self._constants = solution, outcome.constants
+        self.domain_ = domain
         self.unknowns_ = statement.vocabulary.unknowns
         self.network_ = _in_user_units(model)
         symbols = statement.vocabulary.parameters
         self.parameters_ = dict(zip(symbols, map(float, model.numbers), strict=True))
+        self.functions_ = {}
+        for number, function in enumerate(statement.vocabulary.laws):
+            seen = law_arguments(model, outcome.groups, outcome.constants, number)
+            self.functions_[function] = Law(
+                str(function), model.laws[number], seen.min(axis=0), seen.max(axis=0)
+            )
         errors = standard_errors(model, outcome.groups, outcome.constants)
         self.parameter_errors_ = dict(zip(symbols, map(float, errors), strict=True))
         self.points_ = outcome.points
@@ -509,7 +522,7 @@ class KANSolver(CallbackSupportMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for name in (*SYMBOLIC, "unknowns_", "parameters_", "parameter_errors_"):
+        for name in (*SYMBOLIC, "unknowns_", "parameters_", "parameter_errors_", "functions_"):
             if name in state:
                 state[name] = encoded(state[name])
         return state

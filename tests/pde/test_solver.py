@@ -239,3 +239,47 @@ def test_types_and_measurements_are_checked(line):
         line.derivative([[0.5]], "x", 6)
     with pytest.raises(ValueError, match=r"shape \(n_samples, 1\)"):
         line.predict([[0.5, 0.5]])
+
+
+def test_unknown_function_in_the_equation_is_found():
+    # u' = -F(u) with F(u) = u^2 / 2 has the solution 2 / (1 + t)
+    law = sp.Function("F")
+    solver = KANSolver(
+        sp.Eq(u(t).diff(t), -law(u(t))), {t: (0, 3)}, sp.Eq(u(0), 2), grid_size=10, random_state=0
+    )
+    times = np.linspace(0.0, 3.0, 60)
+    solver.fit(times[:, None], 2.0 / (1.0 + times))
+    found = solver.functions_[law]
+    sizes = np.linspace(0.6, 1.9, 14).reshape(2, 7)
+    assert np.allclose(found(sizes), sizes**2 / 2, atol=0.02)
+    X, values = found.samples(20)
+    assert X.shape == (20, 1)
+    assert np.allclose(values, found(X[:, 0]))
+    assert found.low < 0.6
+    assert found.high > 1.9
+    assert "x^2" in [row["symbol"] for row in found.suggest_symbolic(top=4, symbols=["x^2", "sin"])]
+    with pytest.raises(ValueError, match="takes 1 arguments, got 2"):
+        found(1.0, 2.0)
+    assert list(pickle.loads(pickle.dumps(solver)).functions_) == [law]
+
+
+def test_lowest_states_of_a_well():
+    # -u'' = e u on (0, 1) with u = 0 at the ends, of norm one: e = (k pi)^2
+    energy = sp.Symbol("e", positive=True)
+    first = KANSolver(
+        sp.Eq(-u(x).diff(x, 2), energy * u(x)),
+        {x: (0, 1)},
+        [sp.Eq(u(0), 0), sp.Eq(u(1), 0), sp.Eq(sp.Integral(u(x) ** 2, (x, 0, 1)), 1)],
+        parameters={energy: 8.0},
+        grid_size=20,
+        degree=7,
+        random_state=0,
+    ).fit()
+    assert first.parameters_[energy] == pytest.approx(np.pi**2, rel=1e-7)
+    below = sp.Function("below")
+    second = clone(first).set_params(
+        conditions=[*first.conditions, sp.Eq(sp.Integral(u(x) * below(x), (x, 0, 1)), 0)],
+        known={below: lambda x: first.predict(x[:, None])},
+        parameters={energy: 30.0},
+    )
+    assert second.fit().parameters_[energy] == pytest.approx(4 * np.pi**2, rel=1e-7)
