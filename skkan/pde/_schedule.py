@@ -199,7 +199,7 @@ class Schedule:
         groups = None
         for number in range(n_starts):
             model = self._random_model(KINDS[number % len(KINDS)])
-            # A state near the starting values is found first, and then the values that belong to it.
+            # A state near the starting values is found first, and then the values of it.
             model.frozen = True
             if number == 0 and self._start is not None:
                 model.network = self._start.copy()
