@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
 from skkan.network._hidden_layers import Arities, is_integer, parsed
-from skkan.pde._schedule import Options
+from skkan.pde._options import Options
 from skkan.pde._statement import Statement
 
 # Hidden nodes and grids where none are asked for, with one variable and with more.

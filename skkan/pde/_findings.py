@@ -118,3 +118,31 @@ def standard_errors(model: Model, groups: Sequence[Any], constants: Sequence[flo
         influence = influence[:, -n_scalars:] / scale[-n_scalars:]
         covariance += variance * influence.T @ influence
     return np.sqrt(np.diag(covariance)) * model.number_slopes()
+
+
+def equation_values(
+    statement: Statement, solution: Solution, X: FloatArray, constants: Sequence[float]
+) -> FloatArray:
+    """Return the residuals of the equations at points, shape (n_points, n_equations)."""
+
+    def values(model: Model, points: FloatArray) -> FloatArray:
+        group = statement.interior_group(points)
+        parts = [own for own, _ in group.rows(model, constants, want_jacobian=False)]
+        return np.concatenate(parts).reshape(len(points), -1) * np.sqrt(len(points))
+
+    return solution.by_model(X, values)
+
+
+def law_arguments(
+    model: Model, groups: Sequence[Any], constants: Sequence[float], number: int
+) -> FloatArray:
+    """Return the arguments of a law at the points of the equations, (n_rows, n_arguments)."""
+    group = groups[0]
+    if number not in [law for law, _ in group.formula.lowered.law_places]:
+        return np.zeros((0, 0))
+    return np.concatenate(
+        [
+            Evaluation(group.formula, model, chunk, constants, pull=False).law_arguments(number)
+            for chunk in group.chunks(model)
+        ]
+    )

@@ -20,7 +20,7 @@ from skkan.pde._domain import Domain
 from skkan.pde._equations import Vocabulary
 from skkan.pde._findings import residual_sizes
 from skkan.pde._model import Model
-from skkan.pde._schedule import Outcome
+from skkan.pde._options import Outcome
 from skkan.pde._solution import Solution, joined
 from skkan.pde._statement import Statement
 

@@ -7,21 +7,21 @@ still, and the solver runs to convergence with the rows factorised and not squar
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.network._hidden_layers import Arities
 from skkan.network._jets import JetOrders
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network._splines import uniform_breakpoints
 from skkan.pde._domain import points_on_intervals
+from skkan.pde._findings import equation_values, law_arguments
 from skkan.pde._grids import by_density, follow, refine
-from skkan.pde._model import ROWS, InputMap, Model
-from skkan.pde._residuals import Evaluation, Group, IntegralGroup, Residuals
+from skkan.pde._model import InputMap, Model
+from skkan.pde._options import Options, Outcome
+from skkan.pde._residuals import Group, IntegralGroup, Residuals
 from skkan.pde._solution import Solution
 from skkan.pde._statement import Statement, law_sizes
 from skkan.solvers._lm import minimize_lm
@@ -56,60 +56,6 @@ SHARE_OF_RESIDUAL = 0.5
 
 class _Stopped(Exception):  # noqa: N818
     """A callback asks to stop."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to solve; the names are those of the estimator's parameters."""
-
-    arities: Arities
-    grid_sizes: tuple[int, ...]
-    degree: int
-    n_restarts: int
-    max_iter: int
-    tol: float
-    n_points: int | None = None
-    adaptive: bool = True
-    starts: tuple[float, ...] = ()
-    positive: tuple[bool, ...] = ()
-    path: tuple[tuple[float, float], ...] = ()
-    law_arities: Arities = ()
-    law_grid_size: int = 5
-    scales: tuple[float, ...] = ()
-
-
-@dataclass
-class Outcome:
-    """What a fit has found.
-
-    Attributes
-    ----------
-    model : Model
-        The solution.
-    loss : float
-        Half the weighted sum of squares.
-    n_iter : int
-        Iterations of the solver.
-    loss_curve : list of float
-        Loss after each of them.
-    converged : bool
-        Whether the last run ended by its tolerance.
-    points : ndarray of shape (n_points, n_variables)
-        Points of the equations at the end.
-    groups : list
-        Rows at the end.
-    constants : list of float
-        Values of the constants at the end.
-    """
-
-    model: Model
-    loss: float = np.inf
-    n_iter: int = 0
-    loss_curve: list[float] = field(default_factory=list)
-    converged: bool = False
-    points: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
-    groups: list[Any] = field(default_factory=list)
-    constants: list[float] = field(default_factory=list)
 
 
 class Schedule:
@@ -484,21 +430,6 @@ class Schedule:
         return final
 
 
-def law_arguments(
-    model: Model, groups: Sequence[Any], constants: Sequence[float], number: int
-) -> FloatArray:
-    """Return the arguments of a law at the points of the equations, (n_rows, n_arguments)."""
-    group = groups[0]
-    if number not in [law for law, _ in group.formula.lowered.law_places]:
-        return np.zeros((0, 0))
-    return np.concatenate(
-        [
-            Evaluation(group.formula, model, chunk, constants, pull=False).law_arguments(number)
-            for chunk in group.chunks(model)
-        ]
-    )
-
-
 def _on_path(path: Sequence[tuple[float, float]], position: float) -> list[float]:
     """Return values between start and end, in equal ratios where both have the same sign."""
     values = []
@@ -508,19 +439,6 @@ def _on_path(path: Sequence[tuple[float, float]], position: float) -> list[float
         else:
             values.append(float(start + (end - start) * position))
     return values
-
-
-def equation_values(
-    statement: Statement, solution: Solution, X: FloatArray, constants: Sequence[float]
-) -> FloatArray:
-    """Return the residuals of the equations at points, shape (n_points, n_equations)."""
-
-    def values(model: Model, points: FloatArray) -> FloatArray:
-        group = statement.interior_group(points)
-        parts = [own for own, _ in group.rows(model, constants, want_jacobian=False)]
-        return np.concatenate(parts).reshape(len(points), -1) * np.sqrt(len(points))
-
-    return solution.by_model(X, values)
 
 
 def _undefined(group: Any, model: Model, constants: Sequence[float]) -> str:
@@ -536,6 +454,3 @@ def _undefined(group: Any, model: Model, constants: Sequence[float]) -> str:
         f"{group.name}: residual {row % n} is not finite at {point}. Change the domain, or "
         "multiply the equation by what vanishes there."
     )
-
-
-__all__ = ["ROWS", "Options", "Outcome", "Schedule", "equation_values"]

@@ -23,7 +23,6 @@ from skkan.pde._domain import Domain, on_faces
 from skkan.pde._equations import (
     Lowering,
     Vocabulary,
-    function_classes,
     residual_of,
     vocabulary_of,
 )
@@ -314,11 +313,3 @@ def law_sizes(statement: Statement) -> list[int]:
         for number, arguments in formula.lowered.law_places:
             sizes[number] = len(arguments)
     return sizes
-
-
-def law_of(function: Any, vocabulary: Vocabulary) -> int:
-    """Return the number of a law."""
-    return vocabulary.laws.index(function)
-
-
-__all__ = ["Statement", "function_classes", "law_of", "law_sizes", "statement_of"]

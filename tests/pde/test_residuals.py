@@ -5,8 +5,9 @@ from networks import assert_close
 
 from skkan.network._hidden_layers import parsed
 from skkan.pde._domain import domain_of
+from skkan.pde._options import Options
 from skkan.pde._residuals import Residuals
-from skkan.pde._schedule import Options, Schedule
+from skkan.pde._schedule import Schedule
 from skkan.pde._statement import statement_of
 
 t, x = sp.symbols("t x")
