@@ -13,7 +13,8 @@ Science Advances 6, 2020.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,8 +22,10 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
+from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._factors import Factor, find_factors
 from skkan.symbolic.division._parametric import ParametricFormula
+from skkan.symbolic.division._scalings import Reduction, power_factors, scalings
 from skkan.symbolic.division._separability import CONVINCING, Split, Splitter
 from skkan.symbolic.division._subproblem import SLACK, Found, Problem, is_white
 from skkan.symbolic.division._tensor import TensorBasis, fit_linear
@@ -77,6 +80,13 @@ class Divider:
     ----------
     symbols : sequence of Symbol
         The functions of one variable.
+    watch : callable, optional
+        Called after every fit. It may raise an exception to end the search.
+
+    Attributes
+    ----------
+    found : list of Found
+        The formulas of the whole problem so far.
 
     Examples
     --------
@@ -93,6 +103,9 @@ class Divider:
     """
 
     symbols: Sequence[Symbol]
+    watch: Callable[[], None] = lambda: None
+    found: list[Found] = field(default_factory=list)
+    _depth: int = 0
 
     def solve(self, problem: Problem) -> list[Found]:
         """Return formulas for a problem, the best first.
@@ -114,29 +127,73 @@ class Divider:
         if constant:
             inputs, X = problem.without(constant)
             return [self._fitted(own, problem) for own in self._reduced(problem, inputs, X)]
-        if len(problem.inputs) == 1:
-            return self._of_one_variable(problem)
         found: list[Found] = []
+        if self._depth == 0:
+            self.found = found
+        self._depth += 1
+        try:
+            self._find(problem, found)
+        finally:
+            self._depth -= 1
+        return self._sorted(found, problem)
+
+    def _find(self, problem: Problem, found: list[Found]) -> None:
+        """Add formulas until one solves the problem."""
+        names = {symbol.name for symbol in self.symbols}
+        if self._any_solved(direct_formulas(problem, names), problem, found):
+            return
+        if len(problem.inputs) == 1:
+            self._of_one_variable(problem, found)
+            return
+        if self._any_solved(self._rescaled(problem), problem, found):
+            return
         doubtful: list[Form] = []
         for stage in (self._plain_forms, self._transformed_forms, self._mixed_forms):
             for form in _promising(stage(problem), problem):
                 if not _convincing(form, problem):
                     doubtful.append(form)
-                elif self._tried(form, problem, found):
-                    return self._sorted(found, problem)
+                elif self._any_solved(form.find(), problem, found):
+                    return
         for form in sorted(doubtful, key=lambda own: own.rank)[:N_FORMS]:
-            if self._tried(form, problem, found):
-                break
-        return self._sorted(found, problem)
+            if self._any_solved(form.find(), problem, found):
+                return
 
-    def _tried(self, form: Form, problem: Problem, found: list[Found]) -> bool:
-        """Add the formulas of a form until one solves the problem, and tell whether one does."""
-        for formula in form.find():
+    def _any_solved(
+        self, formulas: Iterator[ParametricFormula], problem: Problem, found: list[Found]
+    ) -> bool:
+        """Add formulas until one solves the problem, and tell whether one does."""
+        for formula in formulas:
             own = self._fitted(formula, problem)
             found.append(own)
             if self._solved(own, problem):
                 return True
         return False
+
+    def _rescaled(self, problem: Problem) -> Iterator[ParametricFormula]:
+        """Yield formulas of fewer products of powers in place of the variables."""
+        samples = problem.X, problem.y, problem.weight
+        factors = power_factors(*samples)
+        if factors is not None:
+            yield from self._reduced_by(factors, problem)
+            return
+        for own in scalings(*samples):
+            yield from self._reduced_by(own, problem)
+
+    def _reduced_by(self, reduction: Reduction, problem: Problem) -> Iterator[ParametricFormula]:
+        import sympy  # noqa: PLC0415
+
+        factor, new = reduction.values(problem.X)
+        weight = problem.weight * factor**2
+        written = [sympy.Mul(*_powers(problem.inputs, own)) for own in reduction.variables]
+        inputs = tuple(
+            own if own.is_Symbol else sympy.Dummy("z", real=True, positive=own.is_positive)
+            for own in written
+        )
+        smaller = Problem(inputs, new, problem.y / factor, weight, problem.floor)
+        table = dict(zip(inputs, written, strict=True))
+        outside = sympy.Mul(*_powers(problem.inputs, reduction.factor))
+        for own in self.solve(smaller):
+            yield _over(problem, own.formula, outside * own.formula.expression.xreplace(table))
 
     def _sorted(self, found: list[Found], problem: Problem) -> list[Found]:
         rounding = max(problem.floor, 1e-300)
@@ -154,6 +211,7 @@ class Divider:
         thin = problem.weight[few] * (problem.weight.sum() / problem.weight[few].sum())
         formula, _ = formula.fitted(problem.X[few], problem.y[few], thin)
         error = formula.error(problem.X, problem.y, problem.weight)
+        self.watch()
         return Found(formula, error, tree_size(formula.expression))
 
     def _solved(self, found: Found, problem: Problem) -> bool:
@@ -173,8 +231,7 @@ class Divider:
         formula = ParametricFormula(value, problem.inputs, (value,), (mean,))
         return Found(formula, problem.spread, 1)
 
-    def _of_one_variable(self, problem: Problem) -> list[Found]:
-        found: list[Found] = []
+    def _of_one_variable(self, problem: Problem, found: list[Found]) -> None:
         for find in (find_plain, find_composite):
             for piece in find(
                 problem.X[:, 0], problem.y, problem.weight, self.symbols, problem.floor
@@ -185,8 +242,7 @@ class Divider:
                 )
                 found.append(self._fitted(formula, problem))
             if any(self._solved(own, problem) for own in found):
-                break
-        return self._sorted(found, problem)
+                return
 
     def _plain_forms(self, problem: Problem) -> list[Form]:
         n_inputs = len(problem.inputs)
@@ -407,6 +463,16 @@ def _replaced(
     """Yield formulas of a problem, given those with other variables."""
     for own in form():
         yield _over(problem, own, own.expression.xreplace(written))
+
+
+def _powers(inputs: Inputs, exponents: Sequence[Fraction]) -> list[Any]:
+    """Return the variables to given powers."""
+    import sympy  # noqa: PLC0415
+
+    return [
+        variable ** sympy.Rational(own.numerator, own.denominator)
+        for variable, own in zip(inputs, exponents, strict=True)
+    ]
 
 
 def _written(combination: Combination, problem: Problem) -> Any:

@@ -18,6 +18,8 @@ MIN_ROWS, MAX_ROWS = 50, 4000
 # Errors below this, as shares of the spread, count as none in the search and in the constants.
 EXACT, ROUNDING = 1e-11, 1e-9
 SMALLEST = 1e-60
+# Relative differences of constants that are one.
+SAME = 1e-10
 
 
 def divided_formulas(
@@ -75,7 +77,7 @@ def divided_formulas(
     count = max(float(weight.sum()), 2.0)
     formulas = []
     for own in Divider(symbols).solve(Problem(inputs, X, y, share, EXACT * spread)):
-        nice = _nice(own.formula, X, y, share, math.log(count) / count, ROUNDING * spread)
+        nice = _nice(own.formula, X, y, share, count, ROUNDING * spread)
         formulas.append(nice if unit == 1.0 else sympy.Float(unit, 17) * nice)
     return formulas
 
@@ -92,23 +94,44 @@ def _nice(
     X: FloatArray,
     y: FloatArray,
     weight: FloatArray,
-    worth: float,
+    count: float,
     rounding: float,
 ) -> Any:
     """Return an expression with nice constants, those too that were made of several."""
     import sympy  # noqa: PLC0415
 
     for _ in range(2):
-        expression = formula.snapped(X, y, weight, worth, rounding)[0].written()
-        floats = sorted(expression.atoms(sympy.Float), key=float)
-        constants = [sympy.Dummy("k", real=True) for _ in floats]
-        formula = ParametricFormula(
-            expression.xreplace(dict(zip(floats, constants, strict=True))),
-            formula.inputs,
-            tuple(constants),
-            tuple(float(own) for own in floats),
-        )
+        expression = formula.snapped(X, y, weight, count, rounding)[0].written()
+        formula = parametric(sympy.factor_terms(expression), formula.inputs)
+        if not formula.constants:
+            break
     return expression
+
+
+def parametric(expression: Any, inputs: Sequence[Any]) -> ParametricFormula:
+    """Return an expression with its decimal numbers as constants, equal ones as one.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from skkan.symbolic.division._division_formulas import parametric
+    >>> x = sympy.Symbol("x")
+    >>> parametric(0.3 * x**2 + 0.3, (x,)).values
+    (0.3,)
+    """
+    import sympy  # noqa: PLC0415
+
+    table: dict[Any, Any] = {}
+    values: dict[Any, float] = {}
+    for own in sorted(expression.atoms(sympy.Float), key=float):
+        value = float(own)
+        near = [k for k, known in values.items() if abs(known - value) <= SAME * abs(value)]
+        constant = near[0] if near else sympy.Dummy("k", real=True)
+        values.setdefault(constant, value)
+        table[own] = constant
+    return ParametricFormula(
+        expression.xreplace(table), tuple(inputs), tuple(values), tuple(values.values())
+    )
 
 
 def is_explained(X: FloatArray, y: FloatArray, predicted: FloatArray, weight: FloatArray) -> bool:

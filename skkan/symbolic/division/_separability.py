@@ -95,6 +95,10 @@ class Splitter:
                 others = [self._refined(column, y, weight, own, "product") for own in starts]
                 found[-1] = min(found[-1], *others, key=lambda own: own.error)
             found.append(self._refined(column, y, weight, affine, "affine"))
+            if found[-1].error > CONVINCING * spread:
+                starts = self._plain_factors(column)
+                others = [self._refined(column, y, weight, own, "affine") for own in starts]
+                found[-1] = min(found[-1], *others, key=lambda own: own.error)
         return sorted(found, key=lambda own: own.error)
 
     def given(
@@ -138,6 +142,14 @@ class Splitter:
             one @ fit_linear(one[rows], product, np.ones(len(rows))).coefficients,
             one @ fit_linear(one[rows], affine, np.ones(len(rows))).coefficients,
         )
+
+    def _plain_factors(self, column: int) -> list[FloatArray]:
+        """Return the column and its logarithm.
+
+        Singular vectors are of no use where samples leave most of a grid empty.
+        """
+        x = self.X[:, column]
+        return [x, np.log(x)] if x.min() > 0.0 else [x]
 
     def _first_of_logarithms(
         self, column: int, y: FloatArray, weight: FloatArray

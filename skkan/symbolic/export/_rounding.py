@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 # Of the nice constants near a fitted one.
 N_TRIED = 3
+# How much rarer in formulas roots and multiples of pi and e are than fractions.
+IRRATIONAL_BITS = 4
 
 
 class Constant(NamedTuple):
@@ -22,11 +24,14 @@ class Constant(NamedTuple):
         Its value.
     complexity : int
         Binary digits of its integers, and a price for what else it is made of.
+    bits : int
+        Length of a code that tells it from all other nice constants.
     """
 
     expression: Any
     value: float
     complexity: int
+    bits: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ _UNITS = (
     _Unit(1, 2, 0, 2, 24, 12),
     _Unit(1, -2, 0, 4, 24, 12),
     _Unit(1, 4, 0, 4, 8, 8),
+    _Unit(1, -4, 0, 5, 8, 8),
     *(_Unit(n, 0, 0, 2 + n.bit_length(), 6, 6) for n in _SQUARE_FREE),
     _Unit(1, 0, 1, 3, 3, 3),
     _Unit(1, 0, -1, 4, 3, 3),
@@ -66,6 +72,18 @@ _UNITS = (
     _Unit(2, 1, 0, 7, 2, 2),
     _Unit(2, -1, 0, 7, 2, 2),
 )
+
+
+def integer_bits(number: int) -> int:
+    """Return the length of an integer in Elias' gamma code, without the sign.
+
+    Examples
+    --------
+    >>> from skkan.symbolic.export._rounding import integer_bits
+    >>> [integer_bits(number) for number in (0, 1, 2, 10)]
+    [1, 1, 3, 7]
+    """
+    return 2 * max(abs(number).bit_length(), 1) - 1
 
 
 def nice_constants(value: float, tolerance: float) -> list[Constant]:
@@ -111,7 +129,9 @@ def nice_constants(value: float, tolerance: float) -> list[Constant]:
                 continue
             complexity = unit.complexity + abs(p).bit_length() + (q.bit_length() if q > 1 else 0)
             key = (p, q, _UNITS[0] if plain else unit)
-            found[key] = Constant(unit.expression(p, q), constant, complexity)
+            bits = integer_bits(p) + integer_bits(q)
+            bits += unit.complexity + IRRATIONAL_BITS if unit.complexity else 0
+            found[key] = Constant(unit.expression(p, q), constant, complexity, bits)
     return sorted(found.values(), key=lambda c: (c.complexity, abs(c.value - value)))
 
 
@@ -140,8 +160,10 @@ def snap(value: float, tolerance: float) -> Any:
     return constants[0].expression if constants else None
 
 
-def constants_to_try(value: float, reach: float, simplest: bool) -> list[tuple[Any, float]]:
-    """Return the nice constants worth a try in place of a fitted one, exactly and as numbers.
+def constants_to_try(
+    value: float, reach: float, simplest: bool, largest: float = math.inf
+) -> list[Constant]:
+    """Return the nice constants worth a try in place of a fitted one.
 
     Parameters
     ----------
@@ -151,14 +173,17 @@ def constants_to_try(value: float, reach: float, simplest: bool) -> list[tuple[A
         Largest distance, relative for numbers beyond 1.
     simplest : bool
         Whether to add 0 and the unit of the same sign, however far away.
+    largest : float, default=inf
+        Largest number of bits.
     """
     if not math.isfinite(value):
         return []
-    near = nice_constants(value, reach * max(1.0, abs(value)))[:N_TRIED]
-    found = [(own.expression, own.value) for own in near]
+    near = nice_constants(value, reach * max(1.0, abs(value)))
+    found = [own for own in near if own.bits <= largest][:N_TRIED]
     if simplest:
         import sympy  # noqa: PLC0415
 
         sign = int(math.copysign(1, value))
-        found += [(sympy.S.Zero, 0.0), (sympy.Integer(sign), float(sign))]
+        found.append(Constant(sympy.S.Zero, 0.0, 0, 1))
+        found.append(Constant(sympy.Integer(sign), float(sign), 1, 1))
     return found

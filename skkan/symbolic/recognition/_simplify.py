@@ -354,7 +354,7 @@ def _snapped(
         if not loss.has_noise_level:
             limit = before + 0.5 * worth * (len(exact) + 1)
         present = float(network.get_parameters()[place])
-        for expression, nice in constants_to_try(present, reach, reach == REACHES[-1]):
+        for expression, nice, _, _ in constants_to_try(present, reach, reach == REACHES[-1]):
             if (key, nice) in tried:
                 continue
             tried.add((key, nice))

@@ -1,0 +1,155 @@
+"""The shortest of a few exact forms of a formula, the signs of the data being known.
+
+Nothing here takes longer than the size of a formula allows: forms that multiply out are only tried
+where few terms come of it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.symbolic.export._equations import tree_size
+
+# Nodes of formulas that are looked at, terms of those that are multiplied out, and terms and
+# operations of polynomials that are factored.
+MAX_SIZE, MAX_TERMS, MAX_FACTORED, MAX_CANCELLED = 200, 40, 12, 60
+
+
+def shortest(expression: Any, names: Sequence[str], X: FloatArray) -> Any:
+    """Return the shortest exact form of a formula on samples.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        A formula.
+    names : sequence of str
+        Names of the columns.
+    X : ndarray of shape (n_samples, n_columns)
+        Samples; absolute values are resolved where arguments have one sign there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sympy
+    >>> from skkan.symbolic.export._shortest import shortest
+    >>> a, b = sympy.symbols("a b")
+    >>> X = np.array([[1.0, 2.0], [2.0, 3.0]])
+    >>> shortest(a**2 - 2 * a * b + b**2, ["a", "b"], X)
+    (a - b)**2
+    >>> shortest(sympy.Abs(a + 1) * sympy.sqrt(b**2), ["a", "b"], X)
+    b*(a + 1)
+    """
+    import sympy  # noqa: PLC0415
+
+    if tree_size(expression) > MAX_SIZE or not expression.free_symbols:
+        return expression
+    table = {
+        sympy.Symbol(name): sympy.Dummy(name, real=True, **_sign(x))
+        for name, x in zip(names, X.T, strict=True)
+    }
+    back = {own: symbol for symbol, own in table.items()}
+    inputs = list(back)
+    plain = _without_signs(expression.xreplace(table), inputs, X)
+    forms = [plain]
+    for rewrite in (_factored_terms, _expanded, _grouped, _cancelled):
+        forms += [own for form in forms[:2] if (own := _tried(rewrite, form)) is not None]
+    forms += [own for form in forms if (own := _tried(_grouped, form)) is not None]
+    best = min(forms, key=_length)
+    written = best.xreplace(back)
+    return written if _length(written) <= _length(expression) else expression
+
+
+def _length(expression: Any) -> tuple[int, int]:
+    return tree_size(expression), int(expression.count_ops())
+
+
+def _sign(x: FloatArray) -> dict[str, bool]:
+    return {"positive": True} if x.min(initial=np.inf) > 0.0 else {}
+
+
+def _tried(rewrite: Callable[[Any], Any], expression: Any) -> Any:
+    import sympy  # noqa: PLC0415
+
+    try:
+        return rewrite(expression)
+    except (sympy.PolynomialError, ArithmeticError, ValueError, TypeError, NotImplementedError):
+        return None
+
+
+def _without_signs(expression: Any, inputs: list[Any], X: FloatArray) -> Any:
+    """Return an expression without absolute values of arguments of one sign."""
+    import sympy  # noqa: PLC0415
+
+    for part in sorted(expression.atoms(sympy.Abs), key=tree_size):
+        inner = part.args[0]
+        with np.errstate(all="ignore"):
+            value = np.asarray(sympy.lambdify(inputs, inner, modules=["scipy", "numpy"])(*X.T))
+        if np.iscomplexobj(value) or not np.isfinite(value).all():
+            continue
+        if value.min() >= 0.0:
+            expression = expression.xreplace({part: inner})
+        elif value.max() <= 0.0:
+            expression = expression.xreplace({part: -inner})
+    return expression
+
+
+def _factored_terms(expression: Any) -> Any:
+    import sympy  # noqa: PLC0415
+
+    return sympy.factor_terms(expression)
+
+
+def _n_terms(expression: Any) -> float:
+    """Return how many terms come of multiplying out, at most."""
+    if expression.is_Add:
+        return sum(map(_n_terms, expression.args))
+    if expression.is_Mul:
+        return math.prod(map(_n_terms, expression.args))
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 1:
+        own = _n_terms(expression.base)
+        return own if own == 1 else min(own ** int(expression.exp), 1e9)
+    return max(map(_n_terms, expression.args), default=1)
+
+
+def _expanded(expression: Any) -> Any:
+    return expression.expand() if _n_terms(expression) <= MAX_TERMS else None
+
+
+def _cancelled(expression: Any) -> Any:
+    import sympy  # noqa: PLC0415
+
+    if expression.count_ops() > MAX_CANCELLED or expression.atoms(sympy.Float):
+        return None
+    return sympy.together(expression)
+
+
+def _grouped(expression: Any) -> Any:
+    """Return an expression in whose sums the terms that share variables are factored."""
+    import sympy  # noqa: PLC0415
+
+    if not expression.args:
+        return expression
+    arguments = [_grouped(own) for own in expression.args]
+    expression = expression.func(*arguments)
+    terms = sympy.Add.make_args(expression)
+    if not expression.is_Add or len(terms) > MAX_TERMS or expression.atoms(sympy.Float):
+        return expression
+    groups: list[tuple[set[Any], list[Any]]] = []
+    for term in terms:
+        symbols, own = set(term.free_symbols), [term]
+        for group in [group for group in groups if group[0] & symbols]:
+            groups.remove(group)
+            symbols |= group[0]
+            own = group[1] + own
+        groups.append((symbols, own))
+    parts = []
+    for _, own in groups:
+        whole = sympy.Add(*own)
+        if 2 < len(own) <= MAX_FACTORED and whole.is_polynomial(*whole.free_symbols):
+            factored = sympy.factor(whole)
+            whole = min(whole, factored, key=tree_size)
+        parts.append(whole)
+    return sympy.Add(*parts)
