@@ -1,5 +1,6 @@
 """KANSymbolicRegressor."""
 
+import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -17,8 +18,10 @@ from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.network._hidden_layers import LayerSize, parsed, written
 from skkan.symbolic.export._equation_table import EquationTable
-from skkan.symbolic.export._formula import FormulaFunction, rounded
+from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
 from skkan.symbolic.export._names import valid_names
+from skkan.symbolic.export._program import replaced
+from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.library._symbols import get_symbol, search_symbols
 from skkan.symbolic.search._equation_rows import function_of
 from skkan.symbolic.search._search import Search, SearchSettings
@@ -34,17 +37,33 @@ AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
 )
 
 
+def _given_symbols(symbols: Any) -> list[Symbol]:
+    if isinstance(symbols, str) or not isinstance(symbols, Iterable):
+        raise TypeError(
+            "symbols must be a list of names, Symbols or SymPy expressions such as "
+            f"['x', 'sin'], got {symbols!r}."
+        )
+    found = [get_symbol(own) for own in symbols]
+    if isinstance(symbols, set | frozenset):
+        # The order of a set depends on the hash seed.
+        found.sort(key=lambda own: (own.complexity, own.name))
+    if not found:
+        raise ValueError("symbols must name at least one function, got an empty list.")
+    return found
+
+
 class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     """Symbolic regression by Kolmogorov-Arnold networks.
 
-    Networks of growing shape are trained and pruned. Their edges become known functions one after
-    the other, each chosen for what it does to the whole network; then the constants are fitted
-    until only rounding is left, and made nice where the data allow it.
-
-    Besides, the problem is divided into smaller ones: where two inputs act through their
+    Products of powers, polynomials and their quotients are tried first. Then the problem is divided
+    into smaller ones: where inputs act through products of powers, or two of them through their
     difference, product, quotient or the like, where the target or a function of it is a sum or a
-    product, and where it is affine in a function of one input. The search ends with a formula
-    that leaves nothing but rounding or noise.
+    product, and where it is affine in a function of one input.
+
+    Last, networks of growing shape are trained and pruned. Their edges become known functions one
+    after the other, each chosen for what it does to the whole network. The constants of a formula
+    are fitted until only rounding or noise is left; a nice constant such as ``pi / 2`` takes the
+    place of a fitted one where that makes the description of the data shorter.
 
     Parameters
     ----------
@@ -56,11 +75,17 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     weight_simple : float, default=0.8
         What simplicity counts in the choice of functions, from 0 to 1.
     tolerance : float, default=0.25
-        Share by which the mean squared error of the best formula may exceed that of the network
-        on the training data if what it leaves is noise; otherwise the formula has to be as good
-        as the network. Where none is, the network itself predicts.
+        Larger networks are not searched for formulas once the mean squared error of a formula
+        exceeds that of the best network on the training data by this share at most.
     divide : bool, default=True
-        Whether to divide the problem, once the first shape is done.
+        Whether to divide the problem.
+    max_time : float or None, default=60
+        Seconds after which the search ends with the best formulas so far; None for no limit. A fit
+        of a network or of constants that has begun may take a little longer.
+    model_selection : {"likelihood", "accuracy", "score", "best"}, default="likelihood"
+        Which row of ``equations_`` is the best: the one by which the description of the data is
+        shortest, the one of lowest loss, that of highest score, or, as in PySR, that of highest
+        score among those whose loss is at most 1.5 times the lowest.
     grid_size : int or array-like of int, default=(5, 10, 20)
         Grid intervals of the networks.
     n_restarts : int, default=8
@@ -81,14 +106,17 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         The formulas that no simpler one matches in accuracy, the simplest first: rows of
         ``complexity`` (operations, variables and constants), ``loss`` (mean squared error on the
         training data), ``score`` (by how much the logarithm of the loss falls per complexity, from
-        the row before), ``equation`` (a SymPy expression) and ``shape`` (of the network before
-        pruning; None for formulas found by division).
+        the row before), ``equation`` (a SymPy expression), ``shape`` (of the network before
+        pruning; None for formulas found without one) and ``standard_errors`` (of the decimal
+        constants, by their values; empty where nothing is left but rounding). Where noise is
+        relative to the targets, the likeliest formula may have a larger loss than simpler ones.
     best_ : dict
-        The row with the best balance of likelihood and complexity among those that are as good as
-        the network, see `tolerance`; if there is none, a row for the network, whose ``equation`` is
-        ``"network"``.
+        The best row, see `model_selection`. By default it is the most likely one: a formula is
+        written down symbol by symbol, a constant to the digits that the data know, and what it
+        leaves counts as noise, of the targets or, if they have one sign and that is shorter, of
+        their logarithms.
     network_ : KANRegressor
-        The network that the formulas have to match, pruned.
+        The best network, pruned; missing if the search ends before one is trained.
     n_iter_ : int
         Number of solver iterations of the networks that were tried, those since pruning.
     n_features_in_ : int
@@ -98,9 +126,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
 
     Notes
     -----
-    A keyboard interrupt ends the search with a warning and leaves the best formulas so far, or the
-    network that is being trained if it is the first; before there is one, it is raised. A callback
-    of scikit-learn that asks to stop ends the search as well, with what it has been shown.
+    A keyboard interrupt ends the search with a warning and leaves the best formulas so far; before
+    there is one, it is raised. A callback of scikit-learn that asks to stop ends it as well.
 
     See Also
     --------
@@ -121,12 +148,14 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     best_: dict[str, Any]
     n_iter_: int
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": [StrOptions({"auto"}), list, tuple],
-        "symbols": ["array-like", list, tuple, set, None],
+        "symbols": "no_validation",
         "weight_simple": [Interval(Real, 0, 1, closed="both")],
         "tolerance": [Interval(Real, 0, None, closed="left")],
         "divide": ["boolean"],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "model_selection": [StrOptions({"likelihood", "accuracy", "score", "best"})],
         "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -143,6 +172,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         weight_simple: float = 0.8,
         tolerance: float = 0.25,
         divide: bool = True,
+        max_time: float | None = 60.0,
+        model_selection: str = "likelihood",
         grid_size: int | ArrayLike = (5, 10, 20),
         n_restarts: int = 8,
         max_iter: int = 1000,
@@ -155,6 +186,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         self.weight_simple = weight_simple
         self.tolerance = tolerance
         self.divide = divide
+        self.max_time = max_time
+        self.model_selection = model_selection
         self.grid_size = grid_size
         self.n_restarts = n_restarts
         self.max_iter = max_iter
@@ -191,11 +224,7 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
             If a keyboard interrupt has ended the search.
         """
         shapes = self._shapes()
-        symbols = (
-            search_symbols() if self.symbols is None else [get_symbol(s) for s in self.symbols]
-        )
-        if not symbols:
-            raise ValueError("symbols must name at least one function, got an empty list.")
+        symbols = search_symbols() if self.symbols is None else _given_symbols(self.symbols)
         seed = check_random_state(self.random_state).randint(2**31)
         with restored_on_failure(self):
             inputs, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
@@ -215,6 +244,8 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
                 weight_simple=float(self.weight_simple),
                 tolerance=float(self.tolerance),
                 divide=bool(self.divide),
+                max_time=math.inf if self.max_time is None else float(self.max_time),
+                model_selection=self.model_selection,
             )
             outcome = Search((inputs, column[:, 0], weight), settings, progress).run()
             self.__dict__.update(outcome)
@@ -257,7 +288,24 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
     def _function(self, formula: Any) -> FormulaFunction:
         return function_of(formula, self._names())
 
-    def _row(self, index: Any) -> dict[str, Any]:
+    def get_best(self, index: Any = None) -> dict[str, Any]:
+        """Return a row of ``equations_``.
+
+        Parameters
+        ----------
+        index : int, optional
+            Number of the row, by default that of the best formula.
+
+        Returns
+        -------
+        row : dict
+            The row.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
         check_is_fitted(self)
         if index is None:
             return self.best_
@@ -265,46 +313,100 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         whole = isinstance(index, Integral) and not isinstance(index, bool)
         if not whole or not -count <= index < count:
             raise ValueError(
-                f"index must be None or a row of equations_, which has {count}, got {index!r}."
+                f"index must be None, 'network' or a row of equations_, which has {count}, got "
+                f"{index!r}."
             )
         return self.equations_[int(index)]
 
-    def sympy(self, index: int | None = None) -> Any:
+    def _network(self) -> KANRegressor:
+        check_is_fitted(self)
+        if not hasattr(self, "network_"):
+            raise ValueError(
+                "index='network' is not available: the search ended before a network was trained. "
+                "Give it more time (max_time)."
+            )
+        return self.network_
+
+    def to_sympy(
+        self,
+        index: int | str | None = None,
+        *,
+        digits: int | None = None,
+        rational: bool = False,
+        X: ArrayLike | None = None,
+    ) -> Any:
         """Return a formula.
 
         Parameters
         ----------
-        index : int, optional
-            Row of ``equations_``, by default the best formula.
+        index : int or "network", optional
+            Row of ``equations_``, by default the best formula; ``"network"`` for the splines of
+            ``network_``.
+        digits : int, optional
+            Significant digits of the constants; by default all of them.
+        rational : bool, default=False
+            Whether to put exact constants where they agree in `digits` digits (6 by default).
+        X : array-like of shape (n_samples, n_features), optional
+            Samples at which to measure what the rounding changes.
 
         Returns
         -------
-        formula : sympy.Expr
-            The formula; that of the splines, if the best is the network.
+        formula : sympy.Expr or RoundedFormula
+            The formula. With `X` a RoundedFormula: ``expression``, ``max_change`` and
+            ``rmse_change``.
 
         Raises
         ------
         ValueError
             If there is no such row, or the formula of the splines is too large to print.
         """
-        equation = self._row(index)["equation"]
-        if not isinstance(equation, str):
-            return equation
-        import sympy  # noqa: PLC0415
+        if isinstance(index, str) and index == "network":
+            import sympy  # noqa: PLC0415
 
-        own = [sympy.Symbol(f"x{i}") for i in range(self.n_features_in_)]
-        new = [sympy.Symbol(name) for name in self._names()]
-        return self.network_.to_sympy().xreplace(dict(zip(own, new, strict=True)))
+            own = [sympy.Symbol(f"x{i}") for i in range(self.n_features_in_)]
+            new = [sympy.Symbol(name) for name in self._names()]
+            # SymPy's own replacement would fold splines inside splines, for minutes.
+            formula = replaced(self._network().to_sympy(), dict(zip(own, new, strict=True)))
+        else:
+            formula = self.get_best(index)["equation"]
+        written = rounded(formula, digits, rational)
+        if X is None:
+            return written
+        inputs = validate_data(self, X, dtype=np.float64, reset=False)
+        return change_of(written, self._names(), inputs, self.predict(X, index))
 
-    def latex(self, index: int | None = None, *, digits: int | None = 4) -> str:
+    def sympy(self, index: int | str | None = None) -> Any:
+        """Return a formula with all digits of its constants, as :meth:`to_sympy`.
+
+        Parameters
+        ----------
+        index : int or "network", optional
+            As for :meth:`to_sympy`.
+
+        Returns
+        -------
+        formula : sympy.Expr
+            The formula.
+        """
+        return self.to_sympy(index)
+
+    def latex(
+        self,
+        index: int | str | None = None,
+        *,
+        digits: int | None = 4,
+        rational: bool = False,
+    ) -> str:
         """Return a formula in LaTeX.
 
         Parameters
         ----------
-        index : int, optional
-            Row of ``equations_``, by default the best formula.
+        index : int or "network", optional
+            As for :meth:`to_sympy`.
         digits : int or None, default=4
             Significant digits of the constants that are not exact; None for all of them.
+        rational : bool, default=False
+            As for :meth:`to_sympy`.
 
         Returns
         -------
@@ -313,17 +415,17 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         """
         import sympy  # noqa: PLC0415
 
-        return str(sympy.latex(rounded(self.sympy(index), digits)))
+        return str(sympy.latex(self.to_sympy(index, digits=digits, rational=rational)))
 
-    def predict(self, X: ArrayLike, index: int | None = None) -> FloatArray:
+    def predict(self, X: ArrayLike, index: int | str | None = None) -> FloatArray:
         """Predict by a formula.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Inputs.
-        index : int, optional
-            Row of ``equations_``, by default the best formula.
+        index : int or "network", optional
+            Row of ``equations_``, by default the best formula; ``"network"`` for ``network_``.
 
         Returns
         -------
@@ -335,17 +437,19 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         ValueError
             If there is no such row, or the formula is not defined at a sample.
         """
-        row = self._row(index)
+        check_is_fitted(self)
+        network = isinstance(index, str) and index == "network"
+        formula = None if network else self.get_best(index)["equation"]
         inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        if isinstance(row["equation"], str):
-            predicted: FloatArray = self.network_.predict(inputs)
+        if formula is None:
+            predicted: FloatArray = self._network().predict(inputs)
             return predicted
-        out = self._function(row["equation"])(inputs)
+        out = self._function(formula)(inputs)
         if not np.isfinite(out).all():
             bad = int(np.argmin(np.isfinite(out)))
             raise ValueError(
                 f"the formula is not finite for sample {bad} of X, beyond the training data. "
-                "Remove the sample, choose another row by index, or use network_.predict."
+                "Remove the sample, choose another row by index, or use index='network'."
             )
         return out
 

@@ -14,9 +14,8 @@ Science Advances 6, 2020.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,21 @@ from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._factors import Factor, find_factors
+from skkan.symbolic.division._forms import (
+    MAX_TRANSFORMED,
+    N_FORMS,
+    PLAUSIBLE,
+    Form,
+    Inputs,
+    combined,
+    convincing,
+    inverted,
+    over,
+    powers_of,
+    promising,
+    replaced,
+    surface,
+)
 from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._scalings import Reduction, power_factors, scalings
 from skkan.symbolic.division._separability import CONVINCING, Split, Splitter
@@ -32,44 +46,27 @@ from skkan.symbolic.division._tensor import TensorBasis, fit_linear
 from skkan.symbolic.division._transforms import (
     IDENTITY,
     TRANSFORMS,
-    Combination,
     Transform,
     combinations,
-    majority,
     transformed,
 )
 from skkan.symbolic.division._univariate import find_composite, find_plain
 from skkan.symbolic.export._equation_table import tree_size
 from skkan.symbolic.library._symbol import Symbol
 
-# Largest numbers of variables for a search, for combinations of two of them, for splits, and for
-# splits under transforms.
-MAX_COLUMNS, MAX_REDUCED, MAX_SPLIT, MAX_TRANSFORMED = 20, 6, 4, 3
+# Largest numbers of variables for a search, for combinations of two of them, and for splits.
+MAX_COLUMNS, MAX_REDUCED, MAX_SPLIT = 20, 6, 4
 N_KEPT, N_SLOPES = 3, 2
 # Values of a factor that are too near to zero to divide by, as a share of the largest.
 NEAR_ZERO = 1e-3
 # Rows for fits of constants.
 N_ROWS = 1000
-# Errors of forms that are worth a try, as shares of the spread of the target, and how many forms.
-PLAUSIBLE, N_FORMS = 0.05, 3
-COARSE = 0.6
+# Constants of direct formulas in noise, and samples, that end a search.
+N_TELLING, MANY = 3, 50
 # Weights that are none, as a share of the largest.
 NO_WEIGHT = 1e-12
-# Functions for surfaces of one variable and of several, and for terms of sums.
-N_CURVE, N_SURFACE, N_SUMMAND = 40, 400, 20
-
-
-Inputs = tuple[Any, ...]
-Formulas = Callable[[], Iterator[ParametricFormula]]
-
-
-class Form(NamedTuple):
-    """A way to formulas of a problem: a fit by splines, its rank, and what finds formulas."""
-
-    error: float
-    left: FloatArray
-    rank: float
-    find: Formulas
+# Functions for terms of sums.
+N_SUMMAND = 20
 
 
 @dataclass
@@ -126,7 +123,7 @@ class Divider:
             return [self._constant(problem)]
         if constant:
             inputs, X = problem.without(constant)
-            return [self._fitted(own, problem) for own in self._reduced(problem, inputs, X)]
+            return [self.fitted(own, problem) for own in self._reduced(problem, inputs, X)]
         found: list[Found] = []
         if self._depth == 0:
             self.found = found
@@ -137,11 +134,20 @@ class Divider:
             self._depth -= 1
         return self._sorted(found, problem)
 
+    def best(self, problem: Problem) -> list[Found]:
+        """Return the formulas of the whole problem so far, the best first."""
+        return self._sorted(self.found, problem)
+
     def _find(self, problem: Problem, found: list[Found]) -> None:
         """Add formulas until one solves the problem."""
         names = {symbol.name for symbol in self.symbols}
-        if self._any_solved(direct_formulas(problem, names), problem, found):
-            return
+        for formula in direct_formulas(problem, names):
+            own = self.fitted(formula, problem)
+            found.append(own)
+            # Polynomials of many terms follow any curve as far as noise lets anyone see.
+            short = len(own.formula.constants) <= N_TELLING and len(problem.y) >= MANY
+            if (own.error <= SLACK * problem.floor or short) and self._solved(own, problem):
+                return
         if len(problem.inputs) == 1:
             self._of_one_variable(problem, found)
             return
@@ -149,8 +155,8 @@ class Divider:
             return
         doubtful: list[Form] = []
         for stage in (self._plain_forms, self._transformed_forms, self._mixed_forms):
-            for form in _promising(stage(problem), problem):
-                if not _convincing(form, problem):
+            for form in promising(stage(problem), problem):
+                if not convincing(form, problem):
                     doubtful.append(form)
                 elif self._any_solved(form.find(), problem, found):
                     return
@@ -163,7 +169,7 @@ class Divider:
     ) -> bool:
         """Add formulas until one solves the problem, and tell whether one does."""
         for formula in formulas:
-            own = self._fitted(formula, problem)
+            own = self.fitted(formula, problem)
             found.append(own)
             if self._solved(own, problem):
                 return True
@@ -184,16 +190,16 @@ class Divider:
 
         factor, new = reduction.values(problem.X)
         weight = problem.weight * factor**2
-        written = [sympy.Mul(*_powers(problem.inputs, own)) for own in reduction.variables]
+        written = [sympy.Mul(*powers_of(problem.inputs, own)) for own in reduction.variables]
         inputs = tuple(
             own if own.is_Symbol else sympy.Dummy("z", real=True, positive=own.is_positive)
             for own in written
         )
         smaller = Problem(inputs, new, problem.y / factor, weight, problem.floor)
         table = dict(zip(inputs, written, strict=True))
-        outside = sympy.Mul(*_powers(problem.inputs, reduction.factor))
+        outside = sympy.Mul(*powers_of(problem.inputs, reduction.factor))
         for own in self.solve(smaller):
-            yield _over(problem, own.formula, outside * own.formula.expression.xreplace(table))
+            yield over(problem, own.formula, outside * own.formula.expression.xreplace(table))
 
     def _sorted(self, found: list[Found], problem: Problem) -> list[Found]:
         rounding = max(problem.floor, 1e-300)
@@ -206,7 +212,8 @@ class Divider:
 
         return sorted(found, key=cost)[:N_KEPT]
 
-    def _fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
+    def fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
+        """Return a formula with fitted constants, and its error."""
         few = spread_rows(len(problem.y), N_ROWS)
         thin = problem.weight[few] * (problem.weight.sum() / problem.weight[few].sum())
         formula, _ = formula.fitted(problem.X[few], problem.y[few], thin)
@@ -240,7 +247,7 @@ class Divider:
                 formula = ParametricFormula(
                     expression, problem.inputs, tuple(constants), tuple(values)
                 )
-                found.append(self._fitted(formula, problem))
+                found.append(self.fitted(formula, problem))
             if any(self._solved(own, problem) for own in found):
                 return
 
@@ -267,13 +274,13 @@ class Divider:
         forms: list[Form] = []
         for k in range(len(problem.inputs)):
             inputs, X = problem.without([k])
-            error, left = _surface(X, problem)
+            error, left = surface(X, problem)
             forms.append(Form(error, left, 0.5 * error, partial(self._reduced, problem, inputs, X)))
         for own in combinations(problem.X):
             inputs, X = problem.without([own.first, own.second])
             X = np.column_stack([X, own.value])
-            error, left = _surface(X, problem)
-            form = partial(self._substituted, problem, inputs, X, _written(own, problem))
+            error, left = surface(X, problem)
+            form = partial(self._substituted, problem, inputs, X, combined(own, problem))
             forms.append(Form(error, left, 0.5 * error, form))
         return forms
 
@@ -282,7 +289,7 @@ class Divider:
     ) -> Iterator[ParametricFormula]:
         smaller = Problem(inputs, X, problem.y, problem.weight, problem.floor)
         for own in self.solve(smaller):
-            yield _over(problem, own.formula, own.formula.expression)
+            yield over(problem, own.formula, own.formula.expression)
 
     def _substituted(
         self,
@@ -295,7 +302,7 @@ class Divider:
 
         z = sympy.Dummy("z", real=True)
         form = partial(self._reduced, problem, (*inputs, z), X)
-        return _replaced(form, problem, {z: combination})
+        return replaced(form, problem, {z: combination})
 
     def _mixed_forms(self, problem: Problem) -> list[Form]:
         """Return splits with a combination of two variables in place of one of them."""
@@ -312,8 +319,8 @@ class Divider:
                 inputs = tuple(z if k == column else v for k, v in enumerate(problem.inputs))
                 other = Problem(inputs, X, problem.y, problem.weight, problem.floor)
                 for form in self._splits(other, IDENTITY):
-                    written = {z: _written(own, problem)}
-                    find = partial(_replaced, form.find, problem, written)
+                    written = {z: combined(own, problem)}
+                    find = partial(replaced, form.find, problem, written)
                     forms.append(form._replace(find=find))
         return forms
 
@@ -328,7 +335,7 @@ class Divider:
         values = [basis @ share for basis, share in zip(bases, shares, strict=True)]
         form = partial(self._of_summands, inner, values, fit.error)
         left = (y - fit.values) * np.sqrt(weight)
-        return Form(fit.error, left, fit.error, partial(_inverted, form, problem, transform))
+        return Form(fit.error, left, fit.error, partial(inverted, form, problem, transform))
 
     def _of_summands(
         self, problem: Problem, summands: Sequence[FloatArray], error: float
@@ -370,7 +377,7 @@ class Divider:
                 exact = own.error < CONVINCING * problem.spread
                 price = 1.0 if own.kind != "affine" else 50.0 if exact else 1.1
                 form = partial(self._of_split, inner, splitter, own)
-                find = partial(_inverted, form, problem, transform)
+                find = partial(inverted, form, problem, transform)
                 left = own.left * np.sqrt(weight)
                 forms.append(Form(own.error, left, price * own.error, find))
         return forms
@@ -446,69 +453,3 @@ class Divider:
                     (*g.constants, *u.constants),
                     (*g.values, *u.values),
                 )
-
-
-def _inverted(
-    form: Formulas, problem: Problem, transform: Transform
-) -> Iterator[ParametricFormula]:
-    """Yield formulas of a problem, given those of its transformed target."""
-    sign = majority(problem.y)
-    for own in form():
-        yield _over(problem, own, transform.inverse(own.expression, sign))
-
-
-def _replaced(
-    form: Formulas, problem: Problem, written: dict[Any, Any]
-) -> Iterator[ParametricFormula]:
-    """Yield formulas of a problem, given those with other variables."""
-    for own in form():
-        yield _over(problem, own, own.expression.xreplace(written))
-
-
-def _powers(inputs: Inputs, exponents: Sequence[Fraction]) -> list[Any]:
-    """Return the variables to given powers."""
-    import sympy  # noqa: PLC0415
-
-    return [
-        variable ** sympy.Rational(own.numerator, own.denominator)
-        for variable, own in zip(inputs, exponents, strict=True)
-    ]
-
-
-def _written(combination: Combination, problem: Problem) -> Any:
-    first, second = combination.first, combination.second
-    return combination.expression(problem.inputs[first], problem.inputs[second])
-
-
-def _promising(forms: list[Form], problem: Problem) -> list[Form]:
-    """Return the forms worth a try, the best first."""
-    if not forms:
-        return []
-    least = min(form.error for form in forms)
-    limit = max(PLAUSIBLE * problem.spread, 3.0 * problem.floor)
-    if len(problem.inputs) > MAX_TRANSFORMED:
-        # Splines of so many variables are coarse; they tell good forms from bad ones all the same.
-        limit = max(limit, min(1.1 * least, COARSE * problem.spread))
-    limit = min(limit, max(1e3 * least, 10.0 * problem.floor))
-    good = [form for form in forms if form.error <= limit]
-    return sorted(good, key=lambda own: own.rank)[:N_FORMS]
-
-
-def _convincing(form: Form, problem: Problem) -> bool:
-    """Tell whether a form is worth a try before others are known."""
-    if form.error <= max(CONVINCING * problem.spread, problem.floor):
-        return True
-    return len(problem.inputs) > MAX_TRANSFORMED or is_white(problem.X, form.left)
-
-
-def _over(problem: Problem, formula: ParametricFormula, expression: Any) -> ParametricFormula:
-    """Return an expression with the constants of a formula, over the inputs of a problem."""
-    return ParametricFormula(expression, problem.inputs, formula.constants, formula.values)
-
-
-def _surface(X: FloatArray, problem: Problem) -> tuple[float, FloatArray]:
-    """Return the error of splines of `X`, and what they leave."""
-    n_functions = N_CURVE if X.shape[1] == 1 else N_SURFACE
-    n_functions = min(n_functions, max(len(X) // 7, 5))
-    fit = fit_linear(TensorBasis(X, n_functions).design, problem.y, problem.weight)
-    return fit.error, (problem.y - fit.values) * np.sqrt(problem.weight)

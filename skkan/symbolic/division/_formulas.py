@@ -1,20 +1,21 @@
 """Formulas found by division, with nice constants."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
+from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
 from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._subproblem import Problem, is_white
 from skkan.symbolic.library._symbol import Symbol
 
 # Splines of fewer samples tell next to nothing; of more than many, nothing more.
-MIN_ROWS, MAX_ROWS = 50, 4000
+MIN_ROWS, MIN_ROWS_OF_ONE, MAX_ROWS = 50, 6, 4000
 # Errors below this, as shares of the spread, count as none in the search and in the constants.
 EXACT, ROUNDING = 1e-11, 1e-9
 SMALLEST = 1e-60
@@ -22,14 +23,8 @@ SMALLEST = 1e-60
 SAME = 1e-10
 
 
-def divided_formulas(
-    X: FloatArray,
-    y: FloatArray,
-    weight: FloatArray,
-    symbols: Sequence[Symbol],
-    names: Sequence[str],
-) -> list[Any]:
-    """Return formulas for samples, the most promising first.
+class Division:
+    """A search for formulas of samples by division.
 
     Parameters
     ----------
@@ -43,43 +38,74 @@ def divided_formulas(
         The functions to make formulas of.
     names : sequence of str
         Names of the inputs.
-
-    Returns
-    -------
-    formulas : list of sympy.Expr
-        The formulas; none for few samples or many inputs.
+    watch : callable, optional
+        Called after every fit. It may raise an exception to end the search.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._formulas import divided_formulas
+    >>> from skkan.symbolic.division._formulas import Division
     >>> from skkan.symbolic.library._symbols import search_symbols
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(300, 2))
     >>> y = X[:, 0] * np.sin(X[:, 1]) + 1.0
-    >>> divided_formulas(X, y, np.ones(300), search_symbols(), ["a", "b"])[0]
+    >>> Division(X, y, np.ones(300), search_symbols(), ["a", "b"]).formulas()[0]
     a*sin(b) + 1
     """
-    import sympy  # noqa: PLC0415
 
-    varying = np.flatnonzero(np.ptp(X, axis=0) > 0.0).tolist()
-    if len(y) < MIN_ROWS or not 1 <= len(varying) <= MAX_COLUMNS:
-        return []
-    few = spread_rows(len(y), MAX_ROWS)
-    share = weight[few] / weight[few].sum()
-    inputs = tuple(sympy.Symbol(names[k]) for k in varying)
-    X, y = X[few][:, varying], y[few]
-    spread = _spread(y, share)
-    if spread == 0.0:
-        return []
-    # Squares of other targets would overflow.
-    unit = 1.0 if SMALLEST < spread < 1.0 / SMALLEST else spread
-    y, spread = y / unit, spread / unit
-    count = max(float(weight.sum()), 2.0)
-    formulas = []
-    for own in Divider(symbols).solve(Problem(inputs, X, y, share, EXACT * spread)):
-        nice = _nice(own.formula, X, y, share, count, ROUNDING * spread)
-        formulas.append(nice if unit == 1.0 else sympy.Float(unit, 17) * nice)
-    return formulas
+    def __init__(
+        self,
+        X: FloatArray,
+        y: FloatArray,
+        weight: FloatArray,
+        symbols: Sequence[Symbol],
+        names: Sequence[str],
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
+        import sympy  # noqa: PLC0415
+
+        varying = np.flatnonzero(np.ptp(X, axis=0) > 0.0).tolist()
+        few = spread_rows(len(y), MAX_ROWS)
+        share = weight[few] / weight[few].sum()
+        inputs = tuple(sympy.Symbol(names[k]) for k in varying)
+        X, y = X[few][:, varying], y[few]
+        spread = _spread(y, share)
+        # Squares of other targets would overflow.
+        self._unit = 1.0 if SMALLEST < spread < 1.0 / SMALLEST or not spread else spread
+        y, self._spread = y / self._unit, spread / self._unit
+        self._count = max(float(weight.sum()), 2.0)
+        self._problem = Problem(inputs, X, y, share, EXACT * self._spread)
+        self._divider = Divider(symbols, watch)
+        self._usable = 1 <= len(varying) <= MAX_COLUMNS and float(np.ptp(y)) > 0.0
+
+    def direct(self) -> Iterator[Any]:
+        """Yield the formulas that need no search."""
+        if not self._usable:
+            return
+        names = {symbol.name for symbol in self._divider.symbols}
+        for own in direct_formulas(self._problem, names):
+            yield self._nice(self._divider.fitted(own, self._problem).formula)
+
+    def formulas(self) -> list[Any]:
+        """Return formulas, the most promising first; none for few samples or many inputs."""
+        few = MIN_ROWS if len(self._problem.inputs) > 1 else MIN_ROWS_OF_ONE
+        if not self._usable or len(self._problem.y) < few:
+            return []
+        return [self._nice(own.formula) for own in self._divider.solve(self._problem)]
+
+    def unfinished(self) -> list[Any]:
+        """Return the best formula so far, as it is, of a search that has been ended."""
+        found = self._divider.best(self._problem)
+        return [self._in_unit(own.formula.written()) for own in found[:1]]
+
+    def _nice(self, formula: ParametricFormula) -> Any:
+        problem = self._problem
+        samples = problem.X, problem.y, problem.weight
+        return self._in_unit(_nice(formula, *samples, self._count, ROUNDING * self._spread))
+
+    def _in_unit(self, formula: Any) -> Any:
+        import sympy  # noqa: PLC0415
+
+        return formula if self._unit == 1.0 else sympy.Float(self._unit, 15) * formula
 
 
 def _spread(y: FloatArray, share: FloatArray, centre: float | None = None) -> float:
@@ -100,6 +126,7 @@ def _nice(
     """Return an expression with nice constants, those too that were made of several."""
     import sympy  # noqa: PLC0415
 
+    expression: Any = formula.expression
     for _ in range(2):
         expression = formula.snapped(X, y, weight, count, rounding)[0].written()
         formula = parametric(sympy.factor_terms(expression), formula.inputs)
@@ -114,7 +141,7 @@ def parametric(expression: Any, inputs: Sequence[Any]) -> ParametricFormula:
     Examples
     --------
     >>> import sympy
-    >>> from skkan.symbolic.division._division_formulas import parametric
+    >>> from skkan.symbolic.division._formulas import parametric
     >>> x = sympy.Symbol("x")
     >>> parametric(0.3 * x**2 + 0.3, (x,)).values
     (0.3,)

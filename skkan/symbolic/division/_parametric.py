@@ -72,7 +72,7 @@ class ParametricFormula:
             cse=lambda own: sympy.cse(own, sympy.numbered_symbols(cls=sympy.Dummy), list=False),
         )
 
-    def with_values(self, values: Sequence[float]) -> "ParametricFormula":
+    def with_values(self, values: Sequence[float] | FloatArray) -> "ParametricFormula":
         """Return the same formula with other constants."""
         other = ParametricFormula(
             self.expression, self.inputs, self.constants, tuple(float(own) for own in values)
@@ -87,7 +87,8 @@ class ParametricFormula:
         """Return the values and their slopes by the constants, shape (1 + n_constants, n)."""
         values = self.values if values is None else values
         with np.errstate(all="ignore"):
-            rows = self._compiled(*X.T, *values)
+            # Python's own numbers would raise an exception where NumPy's are infinite.
+            rows = self._compiled(*X.T, *np.asarray(values, dtype=np.float64))
         out = np.empty((len(rows), len(X)))
         for own, row in zip(out, rows, strict=True):
             own[:] = np.real(row) if not np.iscomplexobj(row) else np.nan
@@ -237,7 +238,9 @@ class ParametricFormula:
         errors = np.full(len(slopes), np.inf)
         if known.any():
             scaled = slopes[known] / size[known, None]
-            inverse = np.linalg.pinv(scaled @ scaled.T / slopes.shape[1], rcond=1e-13, hermitian=True)
+            inverse = np.linalg.pinv(
+                scaled @ scaled.T / slopes.shape[1], rcond=1e-13, hermitian=True
+            )
             left = max(count - known.sum(), 1.0)
             errors[known] = error * np.sqrt(np.diag(inverse) / left) / size[known]
         return errors
@@ -303,7 +306,8 @@ class ParametricFormula:
         values = list(self.values)
         values[place] = value
         free = np.array([k not in held for k in range(len(values))])
-        return self.with_values(values)._fitted(*samples, SNAP_ITER, free)  # type: ignore[call-arg]
+        X, y, weight = samples
+        return self.with_values(values)._fitted(X, y, weight, SNAP_ITER, free)
 
     def _with_exact(self, table: dict[Any, Any]) -> "ParametricFormula":
         """Return the formula with exact values in place of constants, and without idle ones."""

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from skkan._typing import FloatArray
 from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._subproblem import Problem
-from skkan.symbolic.division._transforms import IDENTITY, TRANSFORMS, Transform, majority, transformed
+from skkan.symbolic.division._transforms import (
+    IDENTITY,
+    TRANSFORMS,
+    Transform,
+    majority,
+    transformed,
+)
 
 Powers = tuple[int, ...]
 
@@ -144,8 +150,8 @@ def _monomials(n_columns: int, degree: int) -> list[Powers]:
     """Return the powers of all monomials, the lowest degrees first."""
     found: list[Powers] = []
     for total in range(degree + 1):
-        for chosen in itertools.combinations_with_replacement(range(n_columns), total):
-            found.append(tuple(chosen.count(k) for k in range(n_columns)))
+        table = itertools.combinations_with_replacement(range(n_columns), total)
+        found += [tuple(own.count(k) for k in range(n_columns)) for own in table]
     return found
 
 
@@ -269,7 +275,7 @@ def _null_vector(design: FloatArray) -> FloatArray | None:
     norms = np.linalg.norm(design, axis=0)
     if not norms.all():
         return None
-    triangle = np.linalg.qr(design / norms, mode="r")
+    triangle: FloatArray = np.linalg.qr(design / norms)[1]
     _, sizes, rotation = np.linalg.svd(triangle)
     null = rotation[sizes < EXACT * 1e-2 * sizes[0]]
     if not 1 <= len(null) <= 12:
@@ -279,8 +285,8 @@ def _null_vector(design: FloatArray) -> FloatArray | None:
     for row in range(len(null)):
         free = [k for k in range(null.shape[1]) if k not in pivots]
         block = np.abs(null[row:][:, free])
-        place, column = np.unravel_index(int(np.argmax(block)), block.shape)
-        column, place = free[int(column)], int(place) + row
+        place, column = divmod(int(np.argmax(block)), len(free))
+        column, place = free[column], place + row
         null[[row, place]] = null[[place, row]]
         null[row] /= null[row, column]
         for other in range(len(null)):

@@ -6,6 +6,7 @@ not say otherwise. Signs are those of odd powers.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,8 +77,54 @@ def power_products(problem: Problem) -> list[ParametricFormula]:
     fit = task.first()
     if fit is None:
         return []
-    allowed = [_allowed(bool(np.any(signs[:, k] < 0.0)), bool(flips[k])) for k in range(len(columns))]
-    return [_written(task.with_nice_powers(fit, allowed), columns, flips, problem)]
+    allowed = [
+        _allowed(bool(np.any(signs[:, k] < 0.0)), bool(flips[k])) for k in range(len(columns))
+    ]
+    return [_written(task.with_nice_powers(fit, allowed), columns, problem)]
+
+
+def log_products(
+    X: FloatArray, y: FloatArray, weight: FloatArray, names: Sequence[str]
+) -> list[Any]:
+    """Return the product of powers whose logarithm is closest to that of the targets.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+        Inputs.
+    y, weight : ndarray of shape (n_samples,)
+        Targets of one sign, and weights.
+    names : sequence of str
+        Names of the columns.
+
+    Returns
+    -------
+    formulas : list of sympy.Expr
+        One formula, or none if no column is positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.symbolic.division._powers import log_products
+    >>> x = np.array([1.0, 10.0, 100.0, 1e3, 1e4])
+    >>> noise = np.array([1.1, 0.9, 1.05, 0.95, 1.0])
+    >>> log_products(x[:, None], 2.0 * x**0.75 * noise, np.ones(5), ["x"])[0].subs("x", 16.0)
+    15.93...
+    """
+    import sympy  # noqa: PLC0415
+
+    inputs = tuple(map(sympy.Symbol, names))
+    problem = Problem(inputs, X, y, weight / weight.sum(), 0.0)
+    columns = [k for k in _columns(problem)[0] if X[:, k].min() > 0.0]
+    if not columns or len(y) < len(columns) + 2:
+        return []
+    task = _Task(np.log(X[:, columns]), np.abs(y), problem.weight, 0.0, relative=True)
+    fit = task.first()
+    if fit is None:
+        return []
+    free = _allowed(signed=False, odd=False)
+    fit = task.with_nice_powers(fit, [free] * len(columns))
+    return [_written(fit, columns, problem).written()]
 
 
 def _columns(problem: Problem) -> tuple[list[int], FloatArray]:
@@ -126,7 +173,7 @@ def _agreement(problem: Problem, signs: FloatArray, flips: FloatArray) -> FloatA
 def _allowed(signed: bool, odd: bool) -> Any:
     """Return a test of exponents: integers of the right parity where a column has both signs."""
     if not signed:
-        return lambda p, q: True
+        return lambda *_: True
     return lambda p, q: q == 1 and p % 2 == int(odd)
 
 
@@ -138,6 +185,7 @@ class _Task:
     y: FloatArray
     weight: FloatArray
     floor: float
+    relative: bool = False
 
     @property
     def count(self) -> int:
@@ -154,7 +202,7 @@ class _Task:
 
     def _linear(self, usable: Any) -> FloatArray | None:
         y = self.y[usable]
-        root = np.sqrt(self.weight[usable]) * y
+        root = np.sqrt(self.weight[usable]) * (1.0 if self.relative else y)
         design = np.column_stack([np.ones(len(y)), self.logs[usable]])
         solution = np.linalg.lstsq(design * root[:, None], np.log(y) * root, rcond=1e-10)[0]
         return solution if np.abs(solution[1:]).max() <= LARGEST_POWER else None
@@ -169,12 +217,12 @@ class _Task:
         """Return the fit of constant and free exponents to the targets, by Gauss and Newton."""
         parameters = start.copy()
         places = [0, *(k + 1 for k in free)]
+        if self.relative:
+            return self._line(parameters, free, exact)
         root = np.sqrt(self.weight)
         values = self._values(parameters)
         # The best constant comes first: nice exponents move it far.
-        scale = float(self.weight @ (values * self.y)) / max(
-            float(self.weight @ values**2), 1e-300
-        )
+        scale = float(self.weight @ (values * self.y)) / max(float(self.weight @ values**2), 1e-300)
         if scale > 0.0 and math.isfinite(scale):
             parameters[0] += math.log(scale)
             values = self._values(parameters)
@@ -200,6 +248,19 @@ class _Task:
             parameters, values, loss = trial, other, new
             if small:
                 break
+        return _Fit(float(parameters[0]), parameters[1:], exact, loss)
+
+    def _line(
+        self, parameters: FloatArray, free: list[int], exact: dict[int, tuple[int, int]]
+    ) -> _Fit:
+        """Return the fit of logarithms, which is linear."""
+        held = [k for k in range(self.logs.shape[1]) if k not in free]
+        target = np.log(self.y) - self.logs[:, held] @ parameters[1:][held]
+        design = np.column_stack([np.ones(self.count), self.logs[:, free]])
+        root = np.sqrt(self.weight)
+        solution = np.linalg.lstsq(design * root[:, None], target * root, rcond=1e-12)[0]
+        parameters[[0, *(k + 1 for k in free)]] = solution
+        loss = float(self.weight @ (target - design @ solution) ** 2)
         return _Fit(float(parameters[0]), parameters[1:], exact, loss)
 
     def cost(self, fit: _Fit) -> float:
@@ -241,9 +302,7 @@ class _Task:
         return min(trials, key=self.cost, default=fit)
 
 
-def _written(
-    fit: _Fit, columns: list[int], flips: FloatArray, problem: Problem
-) -> ParametricFormula:
+def _written(fit: _Fit, columns: list[int], problem: Problem) -> ParametricFormula:
     import sympy  # noqa: PLC0415
 
     size = sympy.Dummy("k", real=True)

@@ -2,9 +2,9 @@
 
 Where ``f(s^v1 x1, s^v2 x2, ...) = s^c f(x1, x2, ...)`` for all ``s``, the function is a product of
 powers times a function of products of powers, one fewer than there are variables. This is how units
-act, whichever they are. In derivatives ``v1 x1 df/dx1 + v2 x2 df/dx2 + ... = c f``: the scalings are
-the vectors that a matrix of samples takes to zero. A smooth surrogate gives the derivatives; the
-vectors are small integers.
+act, whichever they are. In derivatives ``v1 x1 df/dx1 + v2 x2 df/dx2 + ... = c f``: the scalings
+are the vectors that a matrix of samples takes to zero. A smooth surrogate gives the derivatives;
+the vectors are small integers.
 """
 
 import itertools
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-
-Vector = tuple[Fraction, ...]
+from skkan.symbolic.division._fractions import Vector, kernel, rank, solved
 
 MIN_COLUMNS, MIN_SAMPLES = 2, 40
 # Samples and functions of the surrogate, and its largest degree.
@@ -170,10 +170,10 @@ class Surrogate:
 
 
 def _total_degree(n_columns: int, degree: int) -> list[tuple[int, ...]]:
-    found = []
+    found: list[tuple[int, ...]] = []
     for total in range(degree + 1):
-        for chosen in itertools.combinations_with_replacement(range(n_columns), total):
-            found.append(tuple(chosen.count(k) for k in range(n_columns)))
+        table = itertools.combinations_with_replacement(range(n_columns), total)
+        found += [tuple(own.count(k) for k in range(n_columns)) for own in table]
     return found
 
 
@@ -239,11 +239,11 @@ def _by_logarithms(
     The logarithm of its size is linear in theirs, whatever the others do, if these are independent.
     """
     n_columns = X.shape[1]
-    positive = np.flatnonzero((X.min(axis=0) > 0.0)).tolist()
+    positive = np.flatnonzero(X.min(axis=0) > 0.0).tolist()
     used = np.abs(y) > 0.0
     if not positive or used.mean() < 0.9:
         return None
-    logs = np.log(X[np.ix_(used, positive)])
+    logs = np.log(X[np.flatnonzero(used)[:, None], positive])
     design = np.column_stack([np.ones(len(logs)), logs])
     powers = np.linalg.lstsq(design, np.log(np.abs(y[used])), rcond=1e-10)[0][1:]
     factor, taken = [Fraction(0)] * n_columns, list[int]()
@@ -282,7 +282,9 @@ def scalings(X: FloatArray, y: FloatArray, weight: FloatArray) -> Iterator[Reduc
     if task is None:
         return
     surrogate, table, rows = task
-    _, sizes, rotation = np.linalg.svd(table / np.linalg.norm(table, axis=0).max(), full_matrices=True)
+    _, sizes, rotation = np.linalg.svd(
+        table / np.linalg.norm(table, axis=0).max(), full_matrices=True
+    )
     sizes = np.append(sizes, np.zeros(len(rotation) - len(sizes)))
     most = int(np.sum(sizes < WORST * sizes[0]))
     n_columns = X.shape[1]
@@ -305,7 +307,7 @@ def scalings(X: FloatArray, y: FloatArray, weight: FloatArray) -> Iterator[Reduc
 
 def _prepared(
     X: FloatArray, y: FloatArray, weight: FloatArray
-) -> tuple[Surrogate, FloatArray, FloatArray] | None:
+) -> tuple[Surrogate, FloatArray, NDArray[np.intp]] | None:
     """Return a surrogate, the terms of its relations, and the samples that it has seen."""
     n_samples, n_columns = X.shape
     usable = np.all(np.isfinite(X)) and np.all(np.ptp(X, axis=0) > 0.0)
@@ -368,8 +370,8 @@ def _rational_basis(null: FloatArray, table: FloatArray) -> list[Vector] | None:
         if not free:
             return None
         block = np.abs(basis[row:][:, free])
-        place, column = np.unravel_index(int(np.argmax(block)), block.shape)
-        column, place = free[int(column)], int(place) + row
+        place, column = divmod(int(np.argmax(block)), len(free))
+        column, place = free[column], place + row
         basis[[row, place]] = basis[[place, row]]
         if abs(basis[row, column]) < 1e-6:
             return None
@@ -399,14 +401,14 @@ def _reductions(vectors: list[Vector], n_columns: int) -> Iterator[Reduction]:
     variables = _invariants(moves, n_columns)
     if len(variables) != n_columns - len(moves):
         return
-    factors = []
+    factors: list[Vector] = []
     for chosen in itertools.combinations(range(n_columns), len(moves)):
-        solution = _solved([[move[k] for k in chosen] for move in moves], gains)
+        solution = solved([[move[k] for k in chosen] for move in moves], gains)
         if solution is not None:
-            factor = [Fraction(0)] * n_columns
+            full = [Fraction(0)] * n_columns
             for k, value in zip(chosen, solution, strict=True):
-                factor[k] = value
-            factors.append(tuple(factor))
+                full[k] = value
+            factors.append(tuple(full))
     seen: set[Vector] = set()
     for factor in sorted(factors, key=_complexity):
         if factor not in seen:
@@ -426,7 +428,7 @@ def _invariants(moves: list[Vector], n_columns: int) -> list[Vector]:
     for dropped in itertools.combinations(range(n_columns), max(n_new - 1, 0)):
         # The vector, unique but for its size, that is orthogonal to all moves and lacks these.
         kept = [k for k in range(n_columns) if k not in dropped]
-        own = _kernel([[move[k] for k in kept] for move in moves], len(kept))
+        own = kernel([[move[k] for k in kept] for move in moves], len(kept))
         if own is None:
             continue
         full = [Fraction(0)] * n_columns
@@ -434,60 +436,7 @@ def _invariants(moves: list[Vector], n_columns: int) -> list[Vector]:
             full[k] = value
         pool.add(tuple(full))
     chosen: list[Vector] = []
-    for own in sorted(pool, key=lambda v: (*_complexity(v), v)):
-        if len(chosen) < n_new and _rank([*chosen, own]) > len(chosen):
-            chosen.append(own)
+    for vector in sorted(pool, key=lambda v: (*_complexity(v), v)):
+        if len(chosen) < n_new and rank([*chosen, vector]) > len(chosen):
+            chosen.append(vector)
     return chosen
-
-
-def _eliminated(rows: list[list[Fraction]]) -> tuple[list[list[Fraction]], list[int]]:
-    """Return the reduced echelon form of a matrix of fractions, and its pivots."""
-    rows = [list(row) for row in rows]
-    pivots: list[int] = []
-    for column in range(len(rows[0]) if rows else 0):
-        place = next((i for i in range(len(pivots), len(rows)) if rows[i][column]), None)
-        if place is None:
-            continue
-        top = len(pivots)
-        rows[top], rows[place] = rows[place], rows[top]
-        lead = rows[top][column]
-        rows[top] = [value / lead for value in rows[top]]
-        for i, row in enumerate(rows):
-            if i != top and row[column]:
-                rows[i] = [a - row[column] * b for a, b in zip(row, rows[top], strict=True)]
-        pivots.append(column)
-    return rows, pivots
-
-
-def _rank(vectors: list[Vector]) -> int:
-    return len(_eliminated([list(own) for own in vectors])[1])
-
-
-def _kernel(rows: list[list[Fraction]], width: int) -> list[Fraction] | None:
-    """Return the vector of coprime integers that a matrix takes to zero, if there is one."""
-    reduced, pivots = _eliminated(rows) if rows else ([], [])
-    free = [k for k in range(width) if k not in pivots]
-    if len(free) != 1:
-        return None
-    vector = [Fraction(0)] * width
-    vector[free[0]] = Fraction(1)
-    for row, pivot in zip(reduced, pivots, strict=False):
-        vector[pivot] = -row[free[0]]
-    common = math.lcm(*(value.denominator for value in vector))
-    whole = [int(value * common) for value in vector]
-    divisor = math.gcd(*whole)
-    lead = next(value for value in whole if value)
-    sign = 1 if lead > 0 else -1
-    if sum(value > 0 for value in whole) < sum(value < 0 for value in whole):
-        sign = -1
-    elif sum(value > 0 for value in whole) > sum(value < 0 for value in whole):
-        sign = 1
-    return [Fraction(sign * value, divisor) for value in whole]
-
-
-def _solved(rows: list[list[Fraction]], right: list[Fraction]) -> list[Fraction] | None:
-    """Return the solution of linear equations, or None if they are singular."""
-    extended = [[*row, value] for row, value in zip(rows, right, strict=True)]
-    reduced, pivots = _eliminated(extended)
-    size = len(rows)
-    return [row[-1] for row in reduced] if pivots == list(range(size)) else None

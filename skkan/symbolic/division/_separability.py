@@ -96,8 +96,8 @@ class Splitter:
                 found[-1] = min(found[-1], *others, key=lambda own: own.error)
             found.append(self._refined(column, y, weight, affine, "affine"))
             if found[-1].error > CONVINCING * spread:
-                starts = self._plain_factors(column)
-                others = [self._refined(column, y, weight, own, "affine") for own in starts]
+                plain = self._plain_factors(column)
+                others = [self._refined(column, y, weight, own, "affine") for own in plain]
                 found[-1] = min(found[-1], *others, key=lambda own: own.error)
         return sorted(found, key=lambda own: own.error)
 

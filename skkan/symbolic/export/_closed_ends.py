@@ -1,9 +1,10 @@
 """Formulas whose roots and arc functions bear the rounding of arguments at the ends of domains."""
 
+import itertools
 from typing import Any
 
 from skkan.network._symbolic_edge import ROUNDING
-from skkan.symbolic.export._program import piecewise, rebuilt
+from skkan.symbolic.export._program import Program, piecewise, rebuilt
 from skkan.symbolic.library._function_values import exp_form
 
 
@@ -32,14 +33,54 @@ def with_closed_ends(expression: Any) -> Any:
     >>> with_closed_ends(sympy.sin(x - 0.3))
     sin(x - 0.3)
     """
+    return rebuilt(expression, _joined)
+
+
+def closed_end_program(expression: Any, inputs: tuple[Any, ...]) -> Program:
+    """Return the program of such a formula, with a step for every root and the like.
+
+    Roots inside of roots would otherwise repeat their arguments, and keep SymPy busy for minutes.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        A formula for real arguments.
+    inputs : tuple of sympy.Symbol
+        Its inputs.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from skkan.symbolic.export._closed_ends import closed_end_program
+    >>> x = sympy.Symbol("x")
+    >>> formula = sympy.sqrt(sympy.sqrt(x - 1) + x)
+    >>> len(closed_end_program(formula, (x,)).steps)
+    2
+    """
     import sympy  # noqa: PLC0415
 
-    def joined(part: Any, arguments: list[Any]) -> Any:
-        if isinstance(part, sympy.exp):
-            return exp_form(arguments[0])
-        return part.func(*_settled(part, arguments))
+    taken = {str(own) for own in inputs}
+    numbers = itertools.count()
+    steps: list[tuple[Any, Any]] = []
 
-    return rebuilt(expression, joined)
+    def joined(part: Any, arguments: list[Any]) -> Any:
+        whole = _joined(part, arguments)
+        if whole.has(sympy.Piecewise):
+            name = next(own for k in numbers if (own := f"step{k}") not in taken)
+            steps.append((sympy.Symbol(name, real=True), whole))
+            return steps[-1][0]
+        return whole
+
+    output = rebuilt(expression, joined)
+    return Program(inputs, steps, [output])
+
+
+def _joined(part: Any, arguments: list[Any]) -> Any:
+    import sympy  # noqa: PLC0415
+
+    if isinstance(part, sympy.exp):
+        return exp_form(arguments[0])
+    return part.func(*_settled(part, arguments))
 
 
 def _settled(part: Any, arguments: list[Any]) -> list[Any]:
@@ -53,10 +94,12 @@ def _settled(part: Any, arguments: list[Any]) -> list[Any]:
     inner = arguments[0]
     if not ends or not inner.is_Add:
         return arguments
-    size = sympy.Add(*(sympy.Abs(own) for own in inner.args))
-    near = sympy.Float(ROUNDING) * size
-    cases = [
-        (sympy.Integer(end), sympy.LessThan(sympy.Abs(inner - end), near, evaluate=False))
-        for end in ends
-    ]
+    # SymPy would ask for minutes what is known of roots inside of roots.
+    size = sympy.Add(*(sympy.Abs(own, evaluate=False) for own in inner.args), evaluate=False)
+    near = sympy.Mul(sympy.Float(ROUNDING), size, evaluate=False)
+    cases = []
+    for end in ends:
+        gap = sympy.Add(inner, -end, evaluate=False) if end else inner
+        beyond = sympy.LessThan(sympy.Abs(gap, evaluate=False), near, evaluate=False)
+        cases.append((sympy.Integer(end), beyond))
     return [piecewise([*cases, (inner, sympy.true)]), *arguments[1:]]

@@ -1,17 +1,15 @@
 """A table of formulas, from simple to accurate."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-COLUMNS = ("complexity", "loss", "score", "equation", "shape")
+COLUMNS = ("complexity", "loss", "score", "equation", "shape", "standard_errors")
 WIDTH = 60
-# Such as pi/2 and sqrt(2).
-LONGEST_CONSTANT = 3
 
 
 class EquationTable(Sequence[dict[str, Any]]):
-    """Rows of ``complexity, loss, score, equation, shape``, the simplest first.
+    """Rows of ``complexity, loss, score, equation, shape, standard_errors``, the simplest first.
 
     ``pandas.DataFrame(table)`` makes a data frame of it.
 
@@ -85,52 +83,3 @@ def front(rows: Sequence[dict[str, Any]], rounding: float) -> list[dict[str, Any
             score = gain / (row["complexity"] - kept[-1]["complexity"])
         kept.append({**row, "score": score})
     return kept
-
-
-def without_trifles(formula: Any, loss_of: Callable[[Any], float], limit: float) -> Any:
-    """Return a formula without the terms that are not needed for a loss of at most `limit`.
-
-    Examples
-    --------
-    >>> import sympy
-    >>> from skkan.symbolic.export._equation_table import without_trifles
-    >>> x, y = sympy.symbols("x y")
-    >>> without_trifles(
-    ...     x + 1e-9 * y, lambda own: abs(float((own - x).subs({x: 2.0, y: 1.0}))), 1e-6
-    ... )
-    x
-    """
-    import sympy  # noqa: PLC0415
-
-    for term in sympy.Add.make_args(formula):
-        rest = formula - term
-        if loss_of(rest) <= limit:
-            formula = rest
-    return formula
-
-
-def plain_constants(formula: Any) -> Any:
-    """Return a formula whose longer irrational constants are decimal numbers.
-
-    Where data are noisy, some multiple of a root or of pi is always near.
-
-    Examples
-    --------
-    >>> import sympy
-    >>> from skkan.symbolic.export._equation_table import plain_constants
-    >>> x = sympy.Symbol("x")
-    >>> plain_constants(16 * x / (5 * sympy.pi) + sympy.pi / 2).atoms(sympy.Float)
-    {1.01859163578813}
-    """
-    import sympy  # noqa: PLC0415
-
-    if formula.is_number:
-        short = formula.is_Rational or tree_size(formula) <= LONGEST_CONSTANT
-        return formula if short else formula.evalf(17)
-    if formula.is_Mul:
-        factor, rest = formula.as_independent(*formula.free_symbols, as_Add=False)
-        parts = [plain_constants(own) for own in sympy.Mul.make_args(rest)]
-        return sympy.Mul(plain_constants(factor), *parts)
-    if not formula.args:
-        return formula
-    return formula.func(*(plain_constants(own) for own in formula.args))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.export._equations import tree_size
+from skkan.symbolic.export._equation_table import tree_size
 
 # Nodes of formulas that are looked at, terms of those that are multiplied out, and terms and
 # operations of polynomials that are factored.

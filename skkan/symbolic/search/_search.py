@@ -1,12 +1,14 @@
-"""The search for formulas: networks from the simplest shape up, what is in them, and division."""
+"""The search for formulas: direct ones, division, and networks from the simplest shape up."""
 
 import copy
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -15,12 +17,14 @@ from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._penalties import Penalty
-from skkan.symbolic.division._formulas import divided_formulas, is_explained
-from skkan.symbolic.export._equation_table import EquationTable, front
+from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
+from skkan.symbolic.division._powers import log_products
+from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._recognition import Candidate, Recogniser, nondominated
 from skkan.symbolic.recognition._simplify import simplify
+from skkan.symbolic.search._description import CONVINCING, Noise, may_be_relative
 from skkan.symbolic.search._equation_rows import (
     Samples,
     constant_row,
@@ -37,6 +41,8 @@ ROUNDING, SMALLEST = 1e-9, 1e-300
 MAX_ROWS = 2000
 # Formulas to simplify per shape.
 N_SIMPLIFIED = 6
+# As in PySR.
+AMONG_BEST = 1.5
 
 Shape = tuple[Any, ...]
 
@@ -67,7 +73,7 @@ class NetworkModel(Protocol):
 
 
 class _Stopped(Exception):  # noqa: N818
-    """A callback asks to stop."""
+    """A callback asks to stop, or the time is up."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class SearchSettings:
         Names of the inputs, valid in formulas.
     model : NetworkModel
         Not fitted; what the networks have in common.
-    weight_simple, tolerance, divide
+    weight_simple, tolerance, divide, max_time, model_selection
         As for `KANSymbolicRegressor`.
     """
 
@@ -95,6 +101,8 @@ class SearchSettings:
     weight_simple: float
     tolerance: float
     divide: bool
+    max_time: float
+    model_selection: str
 
 
 class Search:
@@ -115,6 +123,8 @@ class Search:
         Best network so far.
     rows : list of dict
         All formulas so far.
+    noise : Noise
+        What counts as noise.
     n_iter : int
         Solver iterations of the networks so far.
     """
@@ -123,25 +133,27 @@ class Search:
         self.samples = samples
         self.settings = settings
         self.progress = progress
-        X, y, weight = samples
+        _, y, weight = samples
         self.share = weight / weight.sum()
         self.variance = float(self.share @ (y - self.share @ y) ** 2)
         self.rounding = self.variance * ROUNDING**2
+        self.noise = Noise()
         self.network: NetworkModel | None = None
         self.network_loss = math.inf
-        self.rows = [constant_row(y, self.share, X.shape[1])]
+        self.rows = [constant_row(samples, self.noise)]
         self.n_iter = 0
+        self.deadline = time.monotonic() + settings.max_time
         self._outcome: dict[str, Any] | None = None
 
     def run(self) -> dict[str, Any]:
         """Search, and return the fitted attributes.
 
-        A keyboard interrupt ends the search, not the program, once there is a network.
+        A keyboard interrupt ends the search, not the program, once there is a formula.
         """
         try:
             self._search()
         except KeyboardInterrupt:
-            if self.network is None:
+            if self.network is None and len(self.rows) == 1:
                 raise
             message = "Search interrupted; the best formulas so far are kept."
             warnings.warn(message, UserWarning, stacklevel=2)
@@ -152,11 +164,13 @@ class Search:
     def outcome(self) -> dict[str, Any]:
         """Return the fitted attributes of an estimator whose search ends here."""
         if self._outcome is None:
-            self._outcome = self._attributes(self.network, self.network_loss)
+            self._outcome = self._attributes(self.network)
         return {**self._outcome, "n_iter_": self.n_iter}
 
     def _search(self) -> None:
         settings = self.settings
+        if self.variance > 0.0:
+            self._find_without_networks()
         for number, sizes in enumerate(settings.shapes):
             title = str((self.samples[0].shape[1], *sizes, 1))
             with self.progress.phase(f"network {title}") as phase:
@@ -166,6 +180,8 @@ class Search:
                 if better:
                     self._keep(model, error)
                 self._step(phase, error)
+            if self._least() <= max(self.rounding, SMALLEST):
+                break
             if not better and self._least() <= self._limit(self.network_loss):
                 # More nodes have nothing to add, to the network or to its formula.
                 continue
@@ -174,13 +190,59 @@ class Search:
                     self._find_formulas(model, error / self.variance, phase)
             if self._least() <= max(self.rounding, SMALLEST):
                 break
-            if number == 0 and settings.divide and self.variance > 0.0:
-                if self._explained():
-                    continue
-                with self.progress.phase("division") as phase:
-                    self._divide(phase)
-                if self._explained():
-                    break
+
+    def _find_without_networks(self) -> None:
+        """Add rows for the formulas that need no network."""
+        with self.progress.phase("powers, polynomials, quotients") as phase:
+            division = self._division(phase, self.samples[1])
+            for formula in division.direct():
+                self._add([formula], None)
+                self._step(phase, self._least())
+                if self._least() <= max(self.rounding, SMALLEST):
+                    return
+        if may_be_relative(self.samples[1]):
+            with self.progress.phase("relative noise") as phase:
+                self._try_relative(phase)
+        if self.settings.divide:
+            with self.progress.phase("division") as phase:
+                self._divide(self._division(phase, self.noise.target(self.samples[1])), phase)
+
+    def _division(self, phase: Phase, target: FloatArray) -> Division:
+        X, _, weight = self.samples
+        settings = self.settings
+
+        def watch() -> None:
+            self._step(phase, self._least())
+
+        return Division(X, target, weight, settings.symbols, settings.names, watch)
+
+    def _divide(self, division: Division, phase: Phase) -> None:
+        """Add rows for the formulas found by dividing the problem."""
+        try:
+            found = division.formulas()
+        except (KeyboardInterrupt, _Stopped):
+            self._add([self.noise.undone(own) for own in division.unfinished()], None)
+            raise
+        self._add([self.noise.undone(own) for own in found], None)
+        self._step(phase, self._least())
+
+    def _try_relative(self, phase: Phase) -> None:
+        """Take noise as relative to the targets if that makes them shorter to describe."""
+        X, y, weight = self.samples
+        before = self.noise, self.rows
+        self.noise = Noise(relative=True, sign=int(math.copysign(1, y[0])))
+        names = self.settings.names
+        formulas = [own for row in before[1] if (own := row["equation"]).free_symbols]
+        self.rows = [constant_row(self.samples, self.noise)]
+        self._add([*formulas, *log_products(X, y, weight, names)], None)
+        if X.shape[1] == 1 and self.settings.divide:
+            self._divide(self._division(phase, self.noise.target(y)), phase)
+        best = min(self.rows, key=self._length)
+        other = min(before[1], key=lambda row: self._length(row, before[0]))
+        shorter = self._length(best) < self._length(other, before[0]) - CONVINCING
+        if not (shorter and self._explained(best)):
+            self.noise, self.rows = before
+            self._outcome = None
 
     def _trained(self, sizes: Shape, phase: Phase) -> NetworkModel:
         """Return a trained network, without the edges that it does not need."""
@@ -205,7 +267,8 @@ class Search:
         """Train a network; it is better than none if that is the end of the search."""
 
         def watch(loss: float, get_network: Callable[[], Network]) -> bool:
-            return phase.step(loss, lambda: self._outcome_with(model, get_network))
+            stop = phase.step(loss, lambda: self._outcome_with(model, get_network))
+            return stop or time.monotonic() > self.deadline
 
         progress = RelayedProgress(watch)
         with warnings.catch_warnings():
@@ -227,7 +290,7 @@ class Search:
             return self.outcome()
         partial = copy.copy(model)
         partial.network_ = get_network()
-        return {**self._attributes(partial, self._loss(partial)), "n_iter_": self.n_iter}
+        return {**self._attributes(partial), "n_iter_": self.n_iter}
 
     def _find_formulas(self, model: NetworkModel, unexplained: float, phase: Phase) -> None:
         """Add rows for the formulas found in a network."""
@@ -266,15 +329,12 @@ class Search:
             return []
         return [found.expression]
 
-    def _divide(self, phase: Phase) -> None:
-        """Add rows for the formulas found by dividing the problem."""
-        names = self.settings.names
-        self._add(divided_formulas(*self.samples, self.settings.symbols, names), None)
-        self._step(phase, self._least())
-
     def _add(self, formulas: Sequence[Any], shape: Shape | None) -> None:
-        rows = [tidied_row(own, self.settings.names, self.samples, shape) for own in formulas]
-        self.rows += [row for row in rows if math.isfinite(row["loss"])]
+        names = self.settings.names
+        for own in formulas:
+            row = tidied_row(own, names, self.samples, shape, self.noise)
+            if math.isfinite(row["loss"]):
+                self.rows.append(row)
         self._outcome = None
 
     def _keep(self, model: NetworkModel, loss: float) -> None:
@@ -282,7 +342,7 @@ class Search:
         self._outcome = None
 
     def _step(self, phase: Phase, loss: float) -> None:
-        if phase.step(loss, self.outcome):
+        if phase.step(loss, self.outcome) or time.monotonic() > self.deadline:
             raise _Stopped
 
     def _loss(self, model: NetworkModel) -> float:
@@ -295,40 +355,67 @@ class Search:
     def _limit(self, network_loss: float) -> float:
         return (1.0 + self.settings.tolerance) * network_loss + self.rounding
 
-    def _explained(self, row: dict[str, Any] | None = None) -> bool:
-        """Tell whether a formula, by default the most accurate, leaves nothing but noise."""
+    def _explained(self, row: dict[str, Any]) -> bool:
+        """Tell whether a formula leaves nothing but noise."""
         X, y, weight = self.samples
-        best = row or min(self.rows, key=lambda own: own["loss"])
-        predicted = function_of(best["equation"], self.settings.names)(X)
-        return is_explained(X, y, predicted, weight)
+        predicted = function_of(row["equation"], self.settings.names)(X)
+        with np.errstate(all="ignore"):
+            own = self.noise.target(predicted)
+        return len(y) < MIN_ROWS or is_explained(X, self.noise.target(y), own, weight)
 
-    def _attributes(self, network: NetworkModel | None, network_loss: float) -> dict[str, Any]:
+    def _length(self, row: dict[str, Any], noise: Noise | None = None) -> float:
+        """Return the length of a description by a formula, in nats."""
+        noise = noise or self.noise
+        _, y, weight = self.samples
+        target = noise.target(y)
+        spread = float(self.share @ (target - self.share @ target) ** 2)
+        loss = float(row["noise_loss"])
+        if not math.isfinite(loss):
+            return math.inf
+        loss = max(loss, spread * ROUNDING**2, SMALLEST)
+        return noise.length(y, loss, weight) + float(row["price"])
+
+    def _attributes(self, network: NetworkModel | None) -> dict[str, Any]:
         """Return the fitted attributes for a network and the formulas so far."""
-        limit, count = self._limit(network_loss), float(self.samples[2].sum())
-        table = EquationTable(front(self.rows, self.rounding))
-        good = [
-            row
-            for row in table
-            if row["loss"] <= network_loss + self.rounding
-            or (row["loss"] <= limit and self._explained(row))
-        ]
-        floor = max(self.rounding, SMALLEST)
+        rows = front(self.rows, self.rounding)
+        likely = min(self.rows, key=self._length)
+        if not any(row["equation"] == likely["equation"] for row in rows):
+            # In relative noise the likeliest formula may have a larger squared error than others.
+            rows = sorted([*rows, {**likely, "score": 0.0}], key=lambda row: row["complexity"])
+        table = EquationTable([{key: row[key] for key in COLUMNS} for row in rows])
+        place = selected(rows, self.settings.model_selection, [self._length(row) for row in rows])
+        found = {"equations_": table, "best_": table[place]}
+        return found if network is None else {**found, "network_": network}
 
-        def cost(row: dict[str, Any]) -> float:
-            fit = count * math.log(max(row["loss"], floor))
-            return fit + float(row["complexity"]) * math.log(max(count, 2.0))
 
-        best = min(good, key=cost) if good else self._network_row(network, network_loss)
-        return {"network_": network, "equations_": table, "best_": best}
+def selected(rows: Sequence[dict[str, Any]], by: str, lengths: Sequence[float]) -> int:
+    """Return which row is the best one.
 
-    def _network_row(self, model: Any, loss: float) -> dict[str, Any]:
-        return {
-            "complexity": model.network_.n_parameters,
-            "loss": loss,
-            "score": 0.0,
-            "equation": "network",
-            "shape": (self.samples[0].shape[1], *_sizes(model), 1),
-        }
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows.
+    by : {"likelihood", "accuracy", "score", "best"}
+        The shortest description, the lowest loss, the highest score, or the highest score among
+        the rows whose loss is at most 1.5 times the lowest.
+    lengths : sequence of float
+        Lengths of the descriptions.
+
+    Examples
+    --------
+    >>> from skkan.symbolic.search._search import selected
+    >>> rows = [dict(loss=2.0, score=0.0), dict(loss=0.1, score=3.0), dict(loss=0.09, score=0.1)]
+    >>> [selected(rows, by, [3.0, 2.0, 1.0]) for by in ("likelihood", "accuracy", "score", "best")]
+    [2, 2, 1, 1]
+    """
+    places = range(len(rows))
+    if by == "likelihood":
+        return min(places, key=lambda k: lengths[k])
+    least = min(float(row["loss"]) for row in rows)
+    if by == "accuracy":
+        return min(places, key=lambda k: float(rows[k]["loss"]))
+    good = [k for k in places if by == "score" or rows[k]["loss"] <= AMONG_BEST * least]
+    return max(good, key=lambda k: float(rows[k]["score"]))
 
 
 def _front(recogniser: Recogniser) -> list[Candidate]:

@@ -3,7 +3,7 @@ import pytest
 import sympy
 
 from skkan.symbolic.division._division import Divider
-from skkan.symbolic.division._formulas import divided_formulas, is_explained
+from skkan.symbolic.division._formulas import Division, is_explained
 from skkan.symbolic.division._subproblem import Problem, is_white
 from skkan.symbolic.library._symbols import get_symbol
 
@@ -24,6 +24,10 @@ FORMULAS = {
     "one variable of three": 1 / (1 + b**2),
     "four variables": a * sympy.exp(b - c) + d,
 }
+
+
+def divided_formulas(X, y, weight, symbols, names):
+    return Division(X, y, weight, symbols, names).formulas()
 
 
 def samples(formula, n_samples=800, noise=0.0):

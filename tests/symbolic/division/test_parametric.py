@@ -48,7 +48,7 @@ def test_formulas_that_do_not_depend_on_inputs_or_constants():
 def test_nice_constants():
     formula = ParametricFormula(a * x**2 + sympy.exp(b * y) + c, (x, y), (a, b, c), (0.4, 1, 1))
     target = X[:, 0] ** 2 / 2 + np.exp(np.pi * X[:, 1]) + 0.123456789
-    snapped, error = formula.snapped(X, target, WEIGHT, 0.03, 1e-9)
+    snapped, error = formula.snapped(X, target, WEIGHT, 200, 1e-9)
     assert error < 1e-9
     assert snapped.constants == (c,)
     expected = x**2 / 2 + sympy.exp(sympy.pi * y)
@@ -70,6 +70,36 @@ def test_constants_stay_where_they_cost_accuracy():
     rng = np.random.default_rng(1)
     target = 1.07 * X[:, 0] + 0.001 * rng.normal(size=200)
     formula = ParametricFormula(a * x + b, (x, y), (a, b), (1.0, 0.1))
-    snapped, _ = formula.snapped(X, target, WEIGHT, np.log(200) / 200, 0.0)
+    snapped, _ = formula.snapped(X, target, WEIGHT, 200, 0.0)
     assert float(sympy.diff(snapped.written(), x)) == pytest.approx(1.07, abs=1e-3)
     assert snapped.written().subs(x, 0) == 0
+
+
+def test_constants_that_make_up_for_each_other():
+    formula = ParametricFormula(a * (b * x**2 + c * y), (x, y), (a, b, c), (2.0, 0.7, 0.35))
+    snapped, error = formula.snapped(X, 3.0 * X[:, 0] ** 2 + 1.5 * X[:, 1], WEIGHT, 200, 1e-9)
+    assert error < 1e-12
+    assert sympy.expand(snapped.written() - 3 * x**2 - sympy.Rational(3, 2) * y) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nice_constants_are_worth_their_bits(seed):
+    rng = np.random.default_rng(seed)
+    noise = 0.05 * rng.normal(size=200)
+    formula = ParametricFormula(a * x + b, (x, y), (a, b), (1.0, 0.1))
+    exact, _ = formula.snapped(X, 2.0 * X[:, 0] + noise, WEIGHT, 200, 0.0)
+    assert exact.written() == 2 * x
+    other, _ = formula.snapped(X, 1.937 * X[:, 0] + 0.02 * noise, WEIGHT, 200, 0.0)
+    assert other.constants == (a,)
+
+
+def test_standard_errors():
+    rng = np.random.default_rng(0)
+    formula = ParametricFormula(a * x + b, (x, y), (a, b), (1.0, 0.1))
+    found = []
+    for _ in range(200):
+        target = 2.0 * X[:, 0] - 1.0 + 0.1 * rng.normal(size=200)
+        fitted, error = formula.fitted(X, target, WEIGHT)
+        errors = fitted.standard_errors(X, error, 200)
+        found.append((np.array(fitted.values) - [2.0, -1.0]) / errors)
+    np.testing.assert_allclose(np.std(found, axis=0), 1.0, atol=0.2)
