@@ -79,7 +79,7 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         exceeds that of the best network on the training data by this share at most.
     divide : bool, default=True
         Whether to divide the problem.
-    max_time : float or None, default=60
+    max_time : float or None, default=120
         Seconds after which the search ends with the best formulas so far; None for no limit. A fit
         of a network or of constants that has begun may take a little longer.
     model_selection : {"likelihood", "accuracy", "score", "best"}, default="likelihood"
@@ -172,7 +172,7 @@ class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
         weight_simple: float = 0.8,
         tolerance: float = 0.25,
         divide: bool = True,
-        max_time: float | None = 60.0,
+        max_time: float | None = 120.0,
         model_selection: str = "likelihood",
         grid_size: int | ArrayLike = (5, 10, 20),
         n_restarts: int = 8,

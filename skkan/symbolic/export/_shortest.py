@@ -54,7 +54,7 @@ def shortest(expression: Any, names: Sequence[str], X: FloatArray) -> Any:
     inputs = list(back)
     plain = _without_signs(expression.xreplace(table), inputs, X)
     forms = [plain]
-    for rewrite in (_factored_terms, _expanded, _grouped, _cancelled):
+    for rewrite in (_factored_terms, _expanded, _joined, _cancelled):
         forms += [own for form in forms[:2] if (own := _tried(rewrite, form)) is not None]
     forms += [own for form in forms if (own := _tried(_grouped, form)) is not None]
     best = min(forms, key=_length)
@@ -100,6 +100,13 @@ def _factored_terms(expression: Any) -> Any:
     import sympy  # noqa: PLC0415
 
     return sympy.factor_terms(expression)
+
+
+def _joined(expression: Any) -> Any:
+    """Return an expression with one exponential in the place of several."""
+    import sympy  # noqa: PLC0415
+
+    return sympy.powsimp(expression, deep=True, combine="exp") if expression.has(sympy.exp) else None
 
 
 def _n_terms(expression: Any) -> float:

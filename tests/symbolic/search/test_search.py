@@ -18,6 +18,7 @@ def data():
 
 
 def search(**options):
+    options = {"max_time": None, **options}
     return KANSymbolicRegressor(
         [()], symbols=["x", "x^2"], grid_size=3, n_restarts=1, random_state=0, **options
     )
@@ -163,7 +164,7 @@ def test_a_division_that_is_ended_leaves_its_best_formula(monkeypatch):
 
     monkeypatch.setattr("skkan.symbolic.division._division.Divider._plain_forms", pressed)
     with pytest.warns(UserWarning, match="Search interrupted"):
-        model = KANSymbolicRegressor([()], random_state=0).fit(X, y)
+        model = KANSymbolicRegressor([()], max_time=None, random_state=0).fit(X, y)
     assert len(fits) == 1
     assert len(model.equations_) > 1
 
