@@ -106,7 +106,9 @@ def _joined(expression: Any) -> Any:
     """Return an expression with one exponential in the place of several."""
     import sympy  # noqa: PLC0415
 
-    return sympy.powsimp(expression, deep=True, combine="exp") if expression.has(sympy.exp) else None
+    return (
+        sympy.powsimp(expression, deep=True, combine="exp") if expression.has(sympy.exp) else None
+    )
 
 
 def _n_terms(expression: Any) -> float:
