@@ -24,6 +24,7 @@ from skkan.data._samples import lacks_a_class
 from skkan.data._typical_rows import typical_rows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import restored_on_failure
+from skkan.estimators._stored_state import StoredStateMixin
 from skkan.estimators._validation import ValidationMixin
 from skkan.inspection._scores import network_activity
 from skkan.network._base_functions import BASE_FUNCTIONS
@@ -47,6 +48,7 @@ PRIVATE_FITTED = {"_single_target", "_state", "_stream"}
 
 
 class BaseKAN(
+    StoredStateMixin,
     ValidationMixin,
     CallbackSupportMixin,
     BaseEstimator,

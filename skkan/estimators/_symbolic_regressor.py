@@ -16,6 +16,7 @@ from skkan._typing import FloatArray
 from skkan.data._samples import canonical_rows
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
+from skkan.estimators._stored_state import StoredStateMixin
 from skkan.network._hidden_layers import LayerSize, parsed, written
 from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
@@ -52,7 +53,7 @@ def _given_symbols(symbols: Any) -> list[Symbol]:
     return found
 
 
-class KANSymbolicRegressor(RegressorMixin, CallbackSupportMixin, BaseEstimator):
+class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixin, BaseEstimator):
     """Symbolic regression by Kolmogorov-Arnold networks.
 
     Products of powers, polynomials and their quotients are tried first. Then the problem is divided

@@ -104,6 +104,14 @@ class Layer:
         self._targets = np.array([j for _, j in self._symbols], dtype=np.intp)
         self.coef = self.restricted(self.coef)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Store symbolic edges as a list, since not every format has keys of several numbers."""
+        return {**vars(self), "_symbols": [(*key, edge) for key, edge in self._symbols.items()]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        symbols = {(i, j): edge for i, j, edge in state["_symbols"]}
+        vars(self).update({**state, "_symbols": symbols})
+
     def copy(self) -> "Layer":
         """Return an independent copy (what is never changed in place is shared)."""
         return Layer(

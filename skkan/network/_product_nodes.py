@@ -30,7 +30,7 @@ class ProductNodes:
         self.owner = np.repeat(np.arange(len(arities)), arities)
         self._starts = np.cumsum([0, *arities[:-1]])
         self._factors = [
-            slice(start, start + arity)
+            slice(int(start), int(start + arity))
             for start, arity in zip(self._starts, arities, strict=True)
             if arity > 1
         ]

@@ -1,6 +1,7 @@
 """A network that is a given formula."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def parsed_formula(expression: Any, names: Sequence[str]) -> Any:
 
     columns = {name: sympy.Symbol(name, real=True) for name in names}
     if isinstance(expression, str):
+        _check_words(expression, columns)
         try:
             expression = sympy.parse_expr(expression, local_dict=dict(columns))
         except (SyntaxError, TypeError, AttributeError, sympy.SympifyError) as error:
@@ -56,6 +58,25 @@ def parsed_formula(expression: Any, names: Sequence[str]) -> Any:
     if expression.has(sympy.I):
         raise ValueError(f"expression {expression} is not real.")
     return expression.xreplace({own: columns[own.name] for own in expression.free_symbols})
+
+
+def _check_words(text: str, columns: Mapping[str, Any]) -> None:
+    """Raise an error unless a string is a formula: SymPy's parser would run what else is in it."""
+    import sympy  # noqa: PLC0415
+
+    for word in re.findall(r"[^\W\d]\w*", re.sub(r"\d+\.?\d*[eE][+-]?\d+", "1", text)):
+        meaning = getattr(sympy, word, None)
+        known = isinstance(meaning, sympy.Basic) or (
+            isinstance(meaning, type) and issubclass(meaning, sympy.Basic)
+        )
+        if word not in columns and not known and word not in {"sqrt", "cbrt", "root"}:
+            raise ValueError(
+                f"expression depends on {word!r}, which is neither a column of X, {list(columns)}, "
+                "nor a function of SymPy."
+            )
+    odd = re.search(r"[^\w\s.+*/^()<>=,&|~!-]|\.\s*[^\W\d]", text)
+    if odd:
+        raise ValueError(f"expression {text!r} holds {odd[0]!r}, which no formula does.")
 
 
 def compiled(

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
+from skkan.symbolic.library._stored_expressions import restored, stored
+
 COLUMNS = ("complexity", "loss", "score", "equation", "shape", "standard_errors")
 WIDTH = 60
 
@@ -28,6 +30,12 @@ class EquationTable(Sequence[dict[str, Any]]):
 
     def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
         self._rows = list(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rows": stored(self._rows)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._rows = restored(state["rows"])
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...

@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from typing import Any, Literal, cast
 
@@ -118,6 +118,17 @@ class Symbol:
     def __repr__(self) -> str:
         return f"<Symbol {self.name}>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Store functions of the library by their names, so that no code has to be trusted."""
+        if library().get(self.name) == self:
+            return {"of_library": self.name}
+        return {own.name: getattr(self, own.name) for own in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "of_library" in state:
+            state = vars(library()[state["of_library"]])
+        vars(self).update(state)
+
     @property
     def closed(self) -> tuple[float, float]:
         """Ends of the domain that belong to it, infinite where there is none.
@@ -205,3 +216,10 @@ class Symbol:
             )
             for low, high in zip(lows, highs, strict=True)
         )
+
+
+def library() -> Mapping[str, Symbol]:
+    """Return the functions of the library, which is made of symbols."""
+    from skkan.symbolic.library._symbols import LIBRARY  # noqa: PLC0415
+
+    return LIBRARY

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.symbolic.library._stored_expressions import restored, stored
 from skkan.symbolic.library._symbol import REAL_LINE, Interval, Redundancy, Symbol
 
 # Domains and poles are looked for at arguments up to this size.
@@ -64,8 +65,12 @@ class ExpressionFunction:
             inside = (u >= self.domain.low) & (u <= self.domain.high)
             return np.where(inside & np.isfinite(u) & np.isfinite(values), values, np.nan)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ExpressionFunction, self._content
+    def __getstate__(self) -> dict[str, Any]:
+        return {"expression": stored(list(self._content[:2])), "domain": self.domain}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        expression, variable = restored(state["expression"])
+        ExpressionFunction.__init__(self, expression, variable, state["domain"])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ExpressionFunction):
@@ -97,6 +102,12 @@ class ExpressionForm:
 
     def __call__(self, argument: Any) -> Any:
         return self.expression.subs(self.variable, argument)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"expression": stored([self.expression, self.variable])}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.expression, self.variable = restored(state["expression"])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ExpressionForm):
