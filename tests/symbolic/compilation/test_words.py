@@ -19,7 +19,7 @@ from skkan.symbolic.compilation._compile import parsed_formula
     ],
 )
 def test_strings_that_are_no_formulas_are_not_run(text):
-    with pytest.raises(ValueError, match="holds|depends on"):
+    with pytest.raises(ValueError, match=r"holds|depends on"):
         parsed_formula(text, ["x"])
 
 
