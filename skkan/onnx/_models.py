@@ -79,9 +79,7 @@ def stored_labels(classes: NDArray[Any]) -> NDArray[Any]:
 def _write_formula(graph: Graph, model: KANSymbolicRegressor, X: str) -> str:
     import sympy  # noqa: PLC0415
 
-    formula = model.best_["equation"]
-    if isinstance(formula, str):
-        return write_network(graph, model.network_.network_, X)
+    formula = model.get_best()["equation"]
     columns = {
         sympy.Symbol(name): graph.add("Gather", X, np.array([i]), axis=1)
         for i, name in enumerate(model._names())

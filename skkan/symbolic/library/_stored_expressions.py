@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 TAG = "skkan.expression"
+PAIRS = "skkan.pairs"
 
 
 def stored(value: Any) -> Any:
@@ -25,7 +26,9 @@ def stored(value: Any) -> Any:
     True
     """
     if isinstance(value, dict):
-        return {key: stored(own) for key, own in value.items()}
+        if all(isinstance(key, str) for key in value):
+            return {key: stored(own) for key, own in value.items()}
+        return [PAIRS, [[stored(key), stored(own)] for key, own in value.items()]]
     if type(value) in {list, tuple}:
         return type(value)(stored(own) for own in value)
     if hasattr(value, "free_symbols") and hasattr(value, "func"):
@@ -43,8 +46,11 @@ def restored(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {key: restored(own) for key, own in value.items()}
-    if type(value) is list and len(value) == 2 and isinstance(value[0], str) and value[0] == TAG:
-        return _expression(value[1])
+    if type(value) is list and len(value) == 2 and isinstance(value[0], str):
+        if value[0] == TAG:
+            return _expression(value[1])
+        if value[0] == PAIRS:
+            return {restored(key): restored(own) for key, own in value[1]}
     if type(value) in {list, tuple}:
         return type(value)(restored(own) for own in value)
     return value

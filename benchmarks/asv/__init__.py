@@ -1,0 +1,1 @@
+"""The ten timings that asv follows from commit to commit."""
