@@ -11,7 +11,7 @@ scales its data itself.
 import warnings
 
 import matplotlib.pyplot as plt
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.inspection import PartialDependenceDisplay
@@ -72,10 +72,10 @@ regression = compare(
 # Classification
 # --------------
 #
-# Thirty measurements of cell nuclei tell malignant from benign tumours. The log-loss judges the
-# probabilities of ``predict_proba``; less is better.
+# Four measurements of flowers tell three species apart. The log-loss judges the probabilities of
+# ``predict_proba``; less is better.
 
-cancer = load_breast_cancer()
+iris = load_iris()
 classification = compare(
     [
         KANClassifier(random_state=0),
@@ -83,8 +83,8 @@ classification = compare(
         MLPClassifier(max_iter=500, random_state=0),
         HistGradientBoostingClassifier(random_state=0),
     ],
-    cancer.data,
-    cancer.target,
+    iris.data,
+    iris.target,
     StratifiedKFold(5, shuffle=True, random_state=0),
     {"accuracy": "accuracy", "log-loss": "neg_log_loss"},
 )
@@ -95,7 +95,7 @@ classification = compare(
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
 panels = [
     ("Diabetes", "R²", "more", regression),
-    ("Breast cancer", "log-loss", "less", classification),
+    ("Iris", "log-loss", "less", classification),
 ]
 for axis, (title, score, better, results) in zip(axes, panels, strict=True):
     for row, scores in enumerate(results.values()):
