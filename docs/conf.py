@@ -41,6 +41,8 @@ autosummary_generate = True
 napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
+# Types in docstrings name KANRegressor, which skkan and skkan.dask both have.
+suppress_warnings = ["ref.python"]
 # The methods of a class in the order in which one needs them; see _templates/autosummary/class.rst.
 autosummary_context = {
     "method_groups": [
