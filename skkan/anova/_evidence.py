@@ -23,11 +23,11 @@ semiparametric generalized linear models", JRSS B 73 (2011).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, lapack
+from scipy.linalg import LinAlgError, lapack
 from scipy.optimize import minimize
 
 from skkan._typing import FloatArray
@@ -41,6 +41,9 @@ LOWEST, HIGHEST = -20.0, 6.0
 # Of a standardised target. Below that, rounding in the sums of squares takes over.
 LOWEST_NOISE = np.log(1e-10)
 RIDGE = 1e-12
+# Ratio of prior variance to that of an estimate from the data alone: columns below are left out of
+# the matrix that is factorised.
+LEAST_WEIGHT = 3e-3
 
 
 @dataclass(frozen=True)
@@ -147,8 +150,10 @@ class Posterior:
         Coefficients of the design's columns.
     variances : ndarray of shape (n_columns,)
         Their prior variances.
-    factor : ndarray of shape (n_columns, n_columns)
-        Lower Cholesky factor of ``A``.
+    live : ndarray of bool of shape (n_columns,)
+        Columns that the data say something of.
+    factor : ndarray of shape (n_live, n_live)
+        Lower Cholesky factor of their part of ``A``.
     noise : float
         Variance of the residuals; 1 where it is not to be chosen.
     used : ndarray of shape (n_columns,)
@@ -157,17 +162,20 @@ class Posterior:
         Log marginal likelihood, with the prior of the variances.
     loss : float
         Mean of half the squared residuals, and the penalty.
+    log_det : float
+        Log-determinant of ``A``.
     """
 
     logs: FloatArray
     coef: FloatArray
     variances: FloatArray
+    live: NDArray[np.bool_]
     factor: FloatArray
     noise: float
     used: FloatArray
     evidence: float
     loss: float
-    log_det: float = field(default=0.0)
+    log_det: float
 
     @property
     def dof(self) -> float:
@@ -184,18 +192,27 @@ def posterior(layout: Layout, response: Response, logs: FloatArray) -> tuple[Pos
     noise = float(np.exp(logs[-1]))
     variances = layout.variances(logs)
     root = np.sqrt(variances)
-    matrix = response.gram * (root[:, None] * root / noise)
-    diagonal = np.diag_indices_from(matrix)
-    matrix[diagonal] += 1.0 + RIDGE * float(matrix[diagonal].max())
-    factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    weight = variances * response.gram.diagonal() / noise
+    live = weight > LEAST_WEIGHT
+    own = root[live]
+    gram = response.gram if live.all() else response.gram[np.ix_(live, live)]
+    factor = _factor(gram, own / np.sqrt(noise))
     inverse = lapack.dtrtri(factor, lower=1)[0]
-    c = inverse.T @ (inverse @ (root * response.cross / noise))
-    leverage = np.einsum("ij,ij->j", inverse, inverse)
+    c = np.zeros(len(root))
+    c[live] = lapack.dpotrs(factor, own * response.cross[live] / noise, lower=1)[0]
+    left = response.cross - response.gram @ (root * c)
+    # The others are next to uncorrelated with all there is: each has a prior and a score.
+    rest = ~live
+    c[rest] = root[rest] * left[rest] / noise / (1.0 + weight[rest])
+    leverage = 1.0 / (1.0 + weight)
+    leverage[live] = np.einsum("ij,ij->j", inverse, inverse)
     coef = root * c
-    rss = response.square - 2.0 * coef @ response.cross + coef @ (response.gram @ coef)
-    rss = max(float(rss), np.finfo(float).tiny)
+    fitted = np.where(live, response.cross + left, 2.0 * left) @ coef
+    rss = response.square - float(fitted) + float(weight[rest] @ c[rest] ** 2) * noise
+    rss = max(rss, np.finfo(float).tiny)
     size = float(c @ c)
     log_det = 2.0 * float(np.log(factor.diagonal()).sum())
+    log_det += float(np.log1p(weight[rest]).sum())
     prior, gradient = layout.prior(logs)
     value = 0.5 * (response.count * logs[-1] + log_det + rss / noise + size) + prior
     owner = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
@@ -204,8 +221,24 @@ def posterior(layout: Layout, response: Response, logs: FloatArray) -> tuple[Pos
     used = 1.0 - leverage
     gradient[-1] = 0.5 * (response.count - used.sum() - rss / noise)
     loss = 0.5 * (rss + noise * size) / response.count
-    found = Posterior(logs, coef, variances, factor, noise, used, -value, loss, log_det)
+    found = Posterior(logs, coef, variances, live, factor, noise, used, -value, loss, log_det)
     return found, gradient
+
+
+def _factor(gram: FloatArray, scale: FloatArray) -> FloatArray:
+    """Return the lower Cholesky factor of ``scale gram scale + I``; rounding gets a ridge."""
+    matrix = np.asfortranarray(gram * scale)
+    matrix *= scale[:, None]
+    places = np.diag_indices_from(matrix)
+    own = matrix[places] + 1.0
+    ridge = RIDGE * float(own.max(initial=1.0))
+    for _ in range(6):
+        matrix[places] = own + ridge
+        factor, failed = lapack.dpotrf(matrix, lower=1)
+        if not failed:
+            return factor
+        ridge *= 10.0
+    raise LinAlgError("the matrix of the marginal likelihood is not positive definite")
 
 
 def maximised(
@@ -259,8 +292,3 @@ def maximised(
     )
     assert best is not None
     return best
-
-
-def moved(found: Posterior, logs: FloatArray) -> Posterior:
-    """Return a posterior that reports other logarithms, to start the next climb from."""
-    return replace(found, logs=logs)

@@ -85,7 +85,7 @@ class Residuals:
             u = columns.T @ self.scores[:, k]
             projected = solve_triangular(
                 own.factor,
-                np.sqrt(own.variances)[:, None] * (self.matrix.T @ weighted),
+                np.sqrt(own.variances[own.live])[:, None] * (self.matrix.T @ weighted)[own.live],
                 lower=True,
                 check_finite=False,
             )

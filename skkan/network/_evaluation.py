@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from skkan._typing import FloatArray
 from skkan.network._compaction import compact, part_of
 from skkan.network._layer import Layer
+from skkan.network._sparse_layers import Step, step_of
 from skkan.network._symbolic_edge import EdgeFunction, SymbolicEdge, inner_argument
 
 FEW_ROWS = 16
@@ -166,6 +167,10 @@ class Evaluator:
     def _tables(self) -> list[LayerTable]:
         return [LayerTable(layer) for layer in self._layers]
 
+    @cached_property
+    def _steps(self) -> list[Step]:
+        return [step_of(layer) for layer in self._layers]
+
     def outputs(self, inputs: FloatArray) -> FloatArray:
         """Return the outputs of the last layer, shape (n_samples, n_outputs).
 
@@ -175,7 +180,7 @@ class Evaluator:
             Scaled inputs.
         """
         out = inputs if self._columns is None else inputs[:, self._columns]
-        steps = self._tables if len(inputs) <= FEW_ROWS else self._layers
+        steps: Sequence[Step] = self._tables if len(inputs) <= FEW_ROWS else self._steps
         # Symbolic edges may leave their domain.
         with np.errstate(all="ignore"):
             for step in steps:
