@@ -35,7 +35,7 @@ from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._grids import refined
-from skkan.training._growth import Growth, applies
+from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
@@ -355,7 +355,7 @@ class BaseKAN(
             rows=typical_rows(self.network_, inputs[:, back], weight),
             total_weight=data.total,
             alpha=settings.alpha,
-            posterior=problem.posterior(result.network, result.penalty, order),
+            posterior=posterior_of(problem, result, order),
         )
         if hasattr(self, "_stream"):
             del self._stream

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from skkan._typing import FloatArray
+from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._typical_rows import TypicalRows
 from skkan.inspection._scores import LayerActivity, activity_on
 from skkan.network._network import Network
@@ -29,7 +30,7 @@ class FittedState:
         Sum of the weights of all rows of the training data.
     alpha : float or None
         Parameter `alpha` of the fit; None if the penalty weights were chosen.
-    posterior : PredictivePosterior or None
+    posterior : PredictivePosterior, AnalysisPosterior or None
         What the training data leave open about the network; None if that is not known.
     """
 
@@ -38,7 +39,7 @@ class FittedState:
     rows: TypicalRows
     total_weight: float
     alpha: float | None
-    posterior: PredictivePosterior | None = None
+    posterior: PredictivePosterior | AnalysisPosterior | None = None
 
     def edited(self, network: Network, penalty: Penalty | None = None) -> Self:
         """Return the state of a network that was changed without training."""

@@ -340,6 +340,14 @@ class Layer:
         size = np.abs(own).max(initial=0.0)
         return (values, slopes) if apart <= STRAIGHT * size else None
 
+    def straighten(self) -> None:
+        """Free splines that are straight lines but for rounding of what rounding has left."""
+        for i, sites in enumerate(self.grid.greville()):
+            line = self.straight(i)
+            if line is not None:
+                values, slopes = line
+                self.coef[i] = np.where(self.splined[i], values + slopes * sites[:, None], 0.0)
+
     def edge_values(self, x: FloatArray) -> FloatArray:
         """Return ``phi_ij(x_i)`` for every edge, shape (n_samples, n_in, n_subnodes)."""
         by_edge = self._local(x, 0)[0].by_edge(self._matrix)

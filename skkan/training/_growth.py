@@ -8,20 +8,23 @@ behind the data, and take its place only where the marginal likelihood is clearl
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skkan._typing import FloatArray
 from skkan.anova._as_network import Part, as_network, parts_of
 from skkan.anova._families import Normal, Solution
 from skkan.anova._model import Fit, Options
+from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import spread_rows
 from skkan.network._network import Network
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
+from skkan.training._posterior import PredictivePosterior
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
 from skkan.training._settings import TrainingResult
@@ -177,12 +180,25 @@ class Growth:
         shrink = problem.follow(network, network.grid_size, fresh=True)
         noise = found.noise if found.posteriors else np.ones(found.coef.shape[1])
         penalty = self._penalty(network, parts, noise / problem.data.total)
-        del shrink
+        for layer in network.layers[1:]:
+            # Laying grids anew has left lines that are straight but for rounding.
+            layer.straighten()
+        posterior = None
+        if found.posteriors:
+            inputs, units = np.arange(network.shape[0]), shrink[0][: len(noise)]
+            posterior = AnalysisPosterior.of(found, inputs, units)
         rows = problem.data.rows(n_jobs=problem.settings.n_jobs)
         objective = problem.objective(network, penalty, rows)
         loss = objective.value(network.get_parameters())
         return TrainingResult(
-            network, penalty, loss, len(self.loss_curve), self.loss_curve, [], converged
+            network,
+            penalty,
+            loss,
+            len(self.loss_curve),
+            self.loss_curve,
+            converged=converged,
+            analysed=True,
+            posterior=posterior,
         )
 
     def _penalty(self, network: Network, parts: Sequence[Part], unit: FloatArray) -> Penalty:
@@ -217,3 +233,22 @@ class Growth:
         if trainer.best.log_evidence > found.evidence + WORTH_A_NETWORK:
             return result
         return own
+
+
+def posterior_of(
+    problem: Problem, result: TrainingResult, order: NDArray[np.intp]
+) -> PredictivePosterior | AnalysisPosterior | None:
+    """Return what the data leave open about a fit, if that can be told.
+
+    Parameters
+    ----------
+    problem : Problem
+        What has been fitted.
+    result : TrainingResult
+        The fit.
+    order : ndarray of int of shape (n_inputs,)
+        Input ``i`` of the fit is input ``order[i]`` of the user's.
+    """
+    if not result.analysed:
+        return problem.posterior(result.network, result.penalty, order)
+    return None if result.posterior is None else replace(result.posterior, order=order)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.network._hidden_layers import Arities
 from skkan.network._network import Network
@@ -58,6 +59,10 @@ class TrainingResult:
         Objective and validation loss after every one of them.
     converged : bool
         Whether the last run of the solver ended by its tolerance.
+    analysed : bool
+        Whether the network is an analysis of variance.
+    posterior : AnalysisPosterior or None
+        What the data leave open about that, its inputs in the order of training.
     """
 
     network: Network
@@ -67,6 +72,8 @@ class TrainingResult:
     loss_curve: list[float] = field(default_factory=list)
     validation_curve: list[float] = field(default_factory=list)
     converged: bool = True
+    analysed: bool = False
+    posterior: AnalysisPosterior | None = None
 
 
 @dataclass

@@ -112,3 +112,16 @@ def test_an_interrupt_leaves_the_best_so_far(case, monkeypatch):
     with pytest.warns(UserWarning, match="interrupted"):
         model = KANRegressor(random_state=0).fit(*case)
     assert model.score(*case) > 0.1
+
+
+def test_intervals_cover_and_are_wider_where_there_are_no_data(model):
+    rng = np.random.default_rng(9)
+    fresh = rng.uniform(-1.0, 1.0, (2000, 4))
+    target = np.exp(fresh[:, 0]) + 2.0 * fresh[:, 1] * fresh[:, 2] + 0.2 * rng.normal(size=2000)
+    mean, deviation = model.predict(fresh, return_std=True)
+    assert 0.85 < (np.abs(target - mean) < 1.645 * deviation).mean() < 0.95
+    _, covariance = model.predict(fresh[:5], return_cov=True)
+    np.testing.assert_allclose(np.diag(covariance) ** 0.5, deviation[:5])
+    _, narrow = model.predict(0.2 * fresh, return_std=True, include_noise=False)
+    _, wide = model.predict(1.2 * np.sign(fresh), return_std=True, include_noise=False)
+    assert wide.min() > narrow.mean()
