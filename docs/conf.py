@@ -29,7 +29,7 @@ html_static_path = ["_static"]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "_generated", "auto_examples/**/*.ipynb", "auto_examples/**/*.py"]
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # Prompts and output are not copied.

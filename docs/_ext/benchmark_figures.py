@@ -39,13 +39,14 @@ def picture(name: str, size: tuple[float, float]) -> Iterator[Figure]:
 def dots(axis: Any, table: list[dict[str, str]], group: str, kind: str, value: str) -> None:
     """Draw one row of dots for every group, a colour for every kind."""
     groups = distinct(table, group)
-    for number, name in enumerate(distinct(table, kind)):
+    others = iter(("C0", "C1", "C2", "C4"))
+    for name in distinct(table, kind):
         own = [row for row in table if row[kind] == name]
         axis.plot(
             [float(row[value]) for row in own],
             [groups.index(row[group]) for row in own],
             "D" if name in OURS else "o",
-            color="C3" if name in OURS else f"C{number - (number > 3)}",
+            color="C3" if name in OURS else next(others),
             markersize=9 if name in OURS else 7,
             label=name,
         )
