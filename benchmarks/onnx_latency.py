@@ -15,7 +15,6 @@ from latency import SHAPES, draw, models, shortest
 
 from skkan.onnx import to_onnx
 
-
 ROWS = (1, 1000)
 
 
