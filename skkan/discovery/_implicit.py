@@ -100,13 +100,13 @@ def combination(
     total: Any = 0
     values = np.zeros_like(terms[0].values)
     for term, weight, size in zip(terms, weights, spread, strict=True):
-        nice = _nice(float(weight), doubt * float(spread[0] / size))
+        nice = nice_number(float(weight), doubt * float(spread[0] / size))
         values += float(nice) * term.values
         total += nice * term.symbol.expression(argument(term))
-    return total - _nice(float(values.mean()), doubt * float(spread[0]))
+    return total - nice_number(float(values.mean()), doubt * float(spread[0]))
 
 
-def _nice(value: float, tolerance: float) -> Any:
+def nice_number(value: float, tolerance: float) -> Any:
     """Return a number as exactly as it is known."""
     import sympy  # noqa: PLC0415
 

@@ -58,7 +58,23 @@ class TensorBasis:
 
     def at(self, X: FloatArray) -> FloatArray:
         """Return all functions at other points."""
+        return self._combined(self.grid.dense(X))
+
+    def derivative_at(self, X: FloatArray, column: int, order: int) -> FloatArray:
+        """Return the derivatives of all functions along one column."""
         factors = self.grid.dense(X)
+        factors[:, column] = self.grid.dense(X, order)[:, column]
+        if not self.pairs:
+            return _products(factors)
+        # Products of two other columns do not change along this one.
+        zeros = np.zeros((len(X), self.size**2))
+        parts = [
+            _products(factors[:, list(own)]) if column in own else zeros
+            for own in itertools.combinations(range(factors.shape[1]), 2)
+        ]
+        return np.hstack(parts)
+
+    def _combined(self, factors: FloatArray) -> FloatArray:
         if self.pairs:
             pairs = itertools.combinations(range(factors.shape[1]), 2)
             return np.hstack([_products(factors[:, own]) for own in map(list, pairs)])
