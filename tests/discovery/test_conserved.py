@@ -65,9 +65,8 @@ def test_laws_of_mechanics_are_found(name, with_derivatives):
     assert found.n_independent == min(len(wanted), 3)
 
 
-@pytest.mark.parametrize("name", ["oscillator", "pendulum"])
-def test_a_little_noise_does_not_hide_the_energy(name):
-    rng = np.random.default_rng(2)
+def test_a_little_noise_does_not_hide_the_energy():
+    name, rng = "oscillator", np.random.default_rng(2)
     states = [
         own + 3e-3 * own.std(axis=0) * rng.normal(size=own.shape) for own in trajectories(name)
     ]
