@@ -407,7 +407,7 @@ def _default_terms(X: FloatArray, symbols: Sequence[Any]) -> list[Any]:
     import sympy  # noqa: PLC0415
 
     degree = MAX_DEGREE if len(symbols) < MANY_COLUMNS else MAX_DEGREE - 1
-    terms = []
+    terms: list[Any] = []
     for order in range(1, degree + 1):
         choices = itertools.combinations_with_replacement(symbols, order)
         terms.extend(sympy.Mul(*factors) for factors in choices)
