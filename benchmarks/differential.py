@@ -155,7 +155,7 @@ def burgers() -> Problem:
         burgers_exact,
         {
             "hidden_layer_sizes": (4, 3),
-            "grid_size": (8, 12, 16, 24),
+            "grid_size": (8, 12, 18, 27),
             "continuation": {nu: (0.3, 0.01 / sp.pi)},
             "exact_conditions": True,
             "max_iter": 60,

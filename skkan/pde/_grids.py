@@ -7,7 +7,6 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.network._splines import SplineGrid, uniform_breakpoints
-from skkan.training._grids import subdivided
 
 # Room beyond the values of a hidden node, and how much of a grid they have to fill to leave it.
 MARGIN, FULL_ENOUGH = 0.1, 0.6
@@ -53,8 +52,13 @@ def follow(
         nodes = layer.outputs(nodes)
 
 
-def refine(network: Network, grid_size: int, inputs: Sequence[FloatArray] | None = None) -> None:
+def refine(
+    network: Network, grid_size: int, densities: Sequence[FloatArray | None] | None = None
+) -> None:
     """Put all layers on grids of `grid_size` intervals, in place.
+
+    Intervals are cut in halves and none is moved, so that the function stays as it is to rounding:
+    a refit of a sharp one would lose its second derivatives.
 
     Parameters
     ----------
@@ -62,32 +66,51 @@ def refine(network: Network, grid_size: int, inputs: Sequence[FloatArray] | None
         The network.
     grid_size : int
         Number of intervals, at least the present one.
-    inputs : sequence of ndarray of shape (grid_size + 1,), optional
-        Breakpoints of the first layer, by default the present ones subdivided.
+    densities : sequence of ndarray of shape (n_sites,) or None, optional
+        For every input the density of intervals wanted, at equal steps from -1 to 1. By default,
+        and for hidden nodes, the longest intervals are cut.
     """
     for depth, layer in enumerate(network.layers):
-        ends = subdivided(layer.grid.breakpoints, grid_size)
-        if depth == 0 and inputs is not None:
-            ends = np.stack(inputs)
-        if not np.array_equal(ends, layer.grid.breakpoints):
+        wanted: Sequence[FloatArray | None] = [None] * layer.n_in
+        if depth == 0 and densities is not None:
+            wanted = densities
+        rows = zip(layer.grid.breakpoints, wanted, strict=True)
+        ends = np.stack([cut(own, grid_size, density) for own, density in rows])
+        if ends.shape != layer.grid.breakpoints.shape:
             layer.regrid(SplineGrid(ends, layer.grid.degree))
 
 
-def by_density(density: FloatArray, low: float, high: float, grid_size: int) -> FloatArray:
-    """Return breakpoints between which a density has equal integrals.
+def cut(ends: FloatArray, grid_size: int, density: FloatArray | None = None) -> FloatArray:
+    """Return breakpoints of more intervals, some of the old ones being halved.
 
     Parameters
     ----------
-    density : ndarray of shape (n_sites,)
-        Positive, at equal steps from `low` to `high`.
-    low, high : float
-        Ends.
+    ends : ndarray of shape (n_intervals + 1,)
+        Breakpoints.
     grid_size : int
-        Number of intervals.
+        Number of intervals wanted.
+    density : ndarray of shape (n_sites,), optional
+        Positive, at equal steps from -1 to 1; the intervals with the largest integrals are halved.
+        By default it is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skkan.pde._grids import cut
+    >>> cut(np.array([-1.0, 0.0, 1.0]), 3, density=np.array([1.0, 1.0, 3.0]))
+    array([-1. ,  0. ,  0.5,  1. ])
     """
-    sites = np.linspace(low, high, len(density))
-    steps = 0.5 * (density[1:] + density[:-1])
+    sites = np.linspace(-1.0, 1.0, 2 if density is None else len(density))
+    heights = np.ones(2) if density is None else density
+    steps = 0.5 * (heights[1:] + heights[:-1]) * np.diff(sites)
     total = np.concatenate([[0.0], np.cumsum(steps)])
-    ends = np.interp(np.linspace(0.0, total[-1], grid_size + 1), total, sites)
-    ends[0], ends[-1] = low, high
-    return ends
+    found = np.array(ends)
+    while len(found) <= grid_size:
+        if density is None:
+            sizes = np.diff(found)
+        else:
+            sizes = np.diff(np.interp(found, sites, total))
+        # Of equal ones the first.
+        k = int(np.flatnonzero(sizes >= sizes.max() * (1.0 - 1e-9))[0])
+        found = np.insert(found, k + 1, 0.5 * (found[k] + found[k + 1]))
+    return found

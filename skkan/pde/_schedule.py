@@ -18,7 +18,7 @@ from skkan.network._scaling import Scaling
 from skkan.network._splines import uniform_breakpoints
 from skkan.pde._domain import points_on_intervals
 from skkan.pde._findings import equation_values, law_arguments
-from skkan.pde._grids import by_density, follow, refine
+from skkan.pde._grids import follow, refine
 from skkan.pde._model import InputMap, Model
 from skkan.pde._options import Options, Outcome
 from skkan.pde._residuals import Group, IntegralGroup, Residuals
@@ -42,9 +42,9 @@ MAX_WEIGHT = 1e5
 DATA_SHARE = 1e-2
 LEAST_ROWS_FOR_QR = 1
 POLISH_ITER = 10
-FIRST_STEP, LEAST_STEP = 0.25, 1e-3
-# Of starting coefficients: from large ones, second derivatives lead astray.
-START_SCALE = 0.3
+FIRST_STEP, LEAST_STEP, LEAST_STEP_ON_COARSE = 0.25, 5e-3, 0.04
+# Of starting coefficients: large ones have wild derivatives, products of small ones are flat.
+START_SCALES = (0.3, 1.0)
 SETTLED = 1e-6
 # Of the loss of the zero network: no further start is needed.
 GOOD_START = 1e-5
@@ -122,7 +122,7 @@ class Schedule:
         for level, grid_size in enumerate(sizes):
             last = level == len(sizes) - 1
             if level:
-                refine(model.network, grid_size, self._breakpoints(model, grid_size))
+                refine(model.network, grid_size, self._densities(model))
             if not done:
                 with self.progress.phase(f"continuation on {grid_size} intervals") as phase:
                     model, done = self._follow_path(model, phase, last)
@@ -144,7 +144,8 @@ class Schedule:
         found: list[tuple[float, Model]] = []
         groups = None
         for number in range(n_starts):
-            model = self._random_model(KINDS[number % len(KINDS)])
+            cycle, kind = divmod(number, len(KINDS))
+            model = self._random_model(KINDS[kind], START_SCALES[(cycle + kind) % 2])
             # A state near the starting values is found first, and then the values of it.
             model.frozen = True
             if number == 0 and self._start is not None:
@@ -166,7 +167,7 @@ class Schedule:
         self.best = Outcome(best, groups=groups or [], constants=self.constants)
         return best
 
-    def _random_model(self, kind: str) -> Model:
+    def _random_model(self, kind: str, scale: float = 1.0) -> Model:
         statement, options = self.statement, self.options
         domain = statement.domain
         inputs = InputMap(domain.low, domain.high, statement.periodic)
@@ -180,7 +181,7 @@ class Schedule:
             scaling, shape, ends, options.degree, None, kind, self.rng, options.arities
         )
         for layer in network.layers:
-            layer.coef *= START_SCALE
+            layer.coef *= scale
         laws = tuple(self._random_law(n) for n in law_sizes(statement))
         scalars = [
             np.log(own) if positive else own
@@ -302,18 +303,14 @@ class Schedule:
     def _equation_values(self, model: Model, X: FloatArray) -> FloatArray:
         return equation_values(self.statement, Solution.of(model), X, self.constants)
 
-    def _breakpoints(self, model: Model, grid_size: int) -> list[FloatArray] | None:
-        """Return breakpoints of the variables, denser where the solution bends."""
+    def _densities(self, model: Model) -> list[FloatArray | None] | None:
+        """Return the densities of knots wanted along the inputs, higher where the solution bends."""
         if not self.options.adaptive:
             return None
-        n_variables = self.statement.domain.n_variables
-        ends: list[FloatArray] = []
-        for k in range(n_variables):
-            if self.statement.periodic[k]:
-                ends += [np.linspace(-1.0, 1.0, grid_size + 1)] * 2
-                continue
-            ends.append(by_density(self._bend(model, k), -1.0, 1.0, grid_size))
-        return ends
+        found: list[FloatArray | None] = []
+        for k, periodic in enumerate(self.statement.periodic):
+            found += [None, None] if periodic else [self._bend(model, k)]
+        return found
 
     def _bend(self, model: Model, k: int) -> FloatArray:
         """Return a density of knots along a variable, from second derivatives of the unknowns."""
@@ -367,7 +364,7 @@ class Schedule:
             self._balance(model, groups)
             outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
             good = outcome.loss <= max(4.0 * before, GOOD_STEP * scale)
-            if not good and step > LEAST_STEP:
+            if not good and step > (LEAST_STEP if last else LEAST_STEP_ON_COARSE):
                 step *= 0.5
                 continue
             if not good and not last:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 KINDS = ("solution", "residual")
+# Smaller values are drawn as that, relative to the largest: residuals are zero along lines.
+LOG_RANGE = 1e-6
 
 
 class SolutionDisplay:
@@ -207,6 +209,7 @@ class SolutionDisplay:
         options = {"shading": "nearest", "rasterized": True, **(mesh_kw or {})}
         if log_scale and np.any(self.values > 0.0):
             options.setdefault("norm", "log")
+            options.setdefault("vmin", LOG_RANGE * float(np.nanmax(self.values)))
         mesh = ax.pcolormesh(self.axes_values[0], self.axes_values[1], self.values.T, **options)
         self.figure_.colorbar(mesh, ax=ax, label=self.labels[0])
         self.artists_ = [mesh]
