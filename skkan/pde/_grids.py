@@ -106,10 +106,7 @@ def cut(ends: FloatArray, grid_size: int, density: FloatArray | None = None) -> 
     total = np.concatenate([[0.0], np.cumsum(steps)])
     found = np.array(ends)
     while len(found) <= grid_size:
-        if density is None:
-            sizes = np.diff(found)
-        else:
-            sizes = np.diff(np.interp(found, sites, total))
+        sizes = np.diff(found if density is None else np.interp(found, sites, total))
         # Of equal ones the first.
         k = int(np.flatnonzero(sizes >= sizes.max() * (1.0 - 1e-9))[0])
         found = np.insert(found, k + 1, 0.5 * (found[k] + found[k + 1]))

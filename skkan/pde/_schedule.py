@@ -304,7 +304,7 @@ class Schedule:
         return equation_values(self.statement, Solution.of(model), X, self.constants)
 
     def _densities(self, model: Model) -> list[FloatArray | None] | None:
-        """Return the densities of knots wanted along the inputs, higher where the solution bends."""
+        """Return the densities of knots wanted along the inputs."""
         if not self.options.adaptive:
             return None
         found: list[FloatArray | None] = []
