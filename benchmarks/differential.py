@@ -75,6 +75,7 @@ def helmholtz() -> Problem:
     source = (1 - 17 * pi**2) * solution
     equation = sp.Eq(u(x, y).diff(x, 2) + u(x, y).diff(y, 2) + u(x, y), source)
     options = {"hidden_layer_sizes": ((0, 1),), "grid_size": (8, 16, 32), "degree": 9}
+    options["n_restarts"] = 24
     return Problem(
         equation,
         square,
