@@ -22,6 +22,7 @@ from skkan.data._blocks import MAX_CACHE_BYTES, Samples
 from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
 from skkan.data._samples import lacks_a_class
 from skkan.data._typical_rows import typical_rows
+from skkan.data._weights import unit_of_weights
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
@@ -209,6 +210,7 @@ class BaseKAN(
         standardise: bool,
         stratify: bool = False,
         go_on: bool = False,
+        counted: bool = False,
     ) -> None:
         """Fit the network to samples in memory, or to large ones where they are.
 
@@ -229,8 +231,12 @@ class BaseKAN(
             is large.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
+        counted : bool, default=False
+            Whether `weight` is to be counted before `encode` multiplies it by factors.
         """
         if not is_large(X, self.max_cache_bytes):
+            if counted:
+                weight = unit_of_weights(weight).counted(weight)
             target, own = encode(y, weight)
             labels = y if stratify else None
             self._train(
@@ -238,6 +244,7 @@ class BaseKAN(
                 standardise=standardise,
                 labels=labels,
                 go_on=go_on,
+                counted=counted,
             )
             return
         random_state = check_random_state(self.random_state)
@@ -269,6 +276,7 @@ class BaseKAN(
         labels: NDArray[Any] | None = None,
         go_on: bool = False,
         streaming: bool = False,
+        counted: bool = False,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -293,6 +301,8 @@ class BaseKAN(
         streaming : bool, default=False
             Whether more samples are to come, so that a network is not given up for an additive
             model because these are few.
+        counted : bool, default=False
+            Whether weights are numbers of samples already.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -301,7 +311,9 @@ class BaseKAN(
         if self.early_stopping:
             stratify = None if labels is None else labels[rows]
             rows, held_out = self._split(rows, stratify, random_state)
-        samples = prepared(X, target, weight, standardise, rows, held_out, as_given=streaming)
+        samples = prepared(
+            X, target, weight, standardise, rows, held_out, as_given=streaming or counted
+        )
         self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
 
     def _train_on(

@@ -234,6 +234,7 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
                 standardise=False,
                 stratify=True,
                 go_on=go_on,
+                counted=self.class_weight is not None,
             )
             progress.close(self.network_)
         return self

@@ -146,8 +146,8 @@ def _explain(error: Exception, X: Any, *y: Any) -> None:
     for target in y:
         if np.iscomplexobj(target):
             raise ValueError(
-                "y must hold real numbers, but it is complex. Use its real and imaginary parts as "
-                "two targets: np.column_stack([y.real, y.imag])."
+                "Complex data not supported: y must hold real numbers. Use its real and imaginary "
+                "parts as two targets: np.column_stack([y.real, y.imag])."
             ) from error
     message = str(error)
     if "X" in message or "sample" in message:

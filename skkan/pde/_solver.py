@@ -168,7 +168,8 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>>     >>> from skkan.pde import KANSolver
+    >>> import sympy as sp
+    >>> from skkan.pde import KANSolver
     >>> x, u = sp.Symbol("x"), sp.Function("u")
     >>> equation = sp.Eq(u(x).diff(x, 2) + u(x), 0)
     >>> conditions = [sp.Eq(u(0), 0), sp.Eq(u(1), sp.sin(1))]

@@ -301,11 +301,14 @@ def end_hidden_grids(
         # Neither depends on where the ends are, so that doing it again changes nothing.
         unit = (old[:, -2] - old[:, 1]) / (old.shape[1] - 3) if old.shape[1] > 3 else high - low
         reach = 0.5 * room * (high - low)
-        least, most = LEAST_OUTERMOST * unit, MOST_OUTERMOST * unit
+        least = LEAST_OUTERMOST * unit
         first, last = (old[:, 1], old[:, -2]) if old.shape[1] > 2 else (high, low)
+        # Outermost intervals of uneven grids are longer than the others.
+        before = MOST_OUTERMOST * np.maximum(unit, first - low)
+        behind = MOST_OUTERMOST * np.maximum(unit, high - last)
         ends = old.copy()
-        ends[:, 0] = np.minimum(low, np.maximum(low - reach, first - most))
-        ends[:, -1] = np.maximum(high, np.minimum(high + reach, last + most))
+        ends[:, 0] = np.minimum(low, np.maximum(low - reach, first - before))
+        ends[:, -1] = np.maximum(high, np.minimum(high + reach, last + behind))
         ends[:, 0] = np.minimum(ends[:, 0], first - least)
         ends[:, -1] = np.maximum(ends[:, -1], last + least)
         span = old[:, -1] - old[:, 0]

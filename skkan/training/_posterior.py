@@ -191,7 +191,12 @@ def predictive_posterior(
         are too many parameters.
     """
     network, n = objective.network, objective.data.total
-    if coupled and network.n_parameters <= MOST_COUPLED:
+    parts: list[CoupledParameters] = []
+    dof = 0.0
+    if not _live(network).any():
+        # A constant has no parameters.
+        pass
+    elif coupled and network.n_parameters <= MOST_COUPLED:
         parts, dof = _coupled_parts(objective, parameters)
     else:
         parts, dof = _node_parts(objective, parameters)

@@ -77,7 +77,7 @@ COMPLEX = np.arange(40) * 1j
     [
         (np.zeros((40, 2, 1)), np.arange(40), r"two dimensions.*\(40, 2, 1\)"),
         (DOUBLE, np.arange(40), "more than one column called 'a'"),
-        (np.zeros((40, 2)), COMPLEX, "^y must hold real numbers, but it is complex"),
+        (np.zeros((40, 2)), COMPLEX, "^Complex data not supported: y must hold real numbers"),
         (np.zeros((40, 2)), np.full(40, "a"), "^y must hold real numbers.*KANClassifier"),
     ],
 )
@@ -184,7 +184,7 @@ def test_y_that_is_not_finite(cls, value):
 
 def test_y_of_regressor_that_is_not_real_numbers():
     X, y = curved_data(40)
-    with pytest.raises(ValueError, match=r"^y must hold real numbers, but it is complex"):
+    with pytest.raises(ValueError, match=r"^Complex data not supported: y must hold real numbers"):
         KANRegressor(**ADDITIVE).fit(X, y + 1j)
     with pytest.raises(ValueError, match="red"):
         KANRegressor(**ADDITIVE).fit(X, np.full(40, "red"))

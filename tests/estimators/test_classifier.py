@@ -332,18 +332,22 @@ def unbalanced():
     ],
 )
 def test_class_weight_multiplies_sample_weight(class_weight, factors):
+    # With a penalty to be chosen it matters how many samples weights stand for, and the factors
+    # of classes do not change that.
+    options = {**ADDITIVE, "alpha": 1e-2}
     X, t = unbalanced()
-    by_class = fit(X, t, **ADDITIVE, class_weight=class_weight).predict_proba(X)
-    by_sample = fit(X, t, factors(t)[t], **ADDITIVE).predict_proba(X)
+    by_class = fit(X, t, **options, class_weight=class_weight).predict_proba(X)
+    by_sample = fit(X, t, factors(t)[t], **options).predict_proba(X)
     np.testing.assert_allclose(by_class, by_sample, rtol=1e-6)
-    assert largest_difference(by_class, fit(X, t, **ADDITIVE).predict_proba(X)) > 1e-2
+    assert largest_difference(by_class, fit(X, t, **options).predict_proba(X)) > 1e-2
 
 
 def test_class_weight_and_sample_weight_together():
+    options = {**ADDITIVE, "alpha": 1e-2}
     X, t = unbalanced()
     weight = np.random.default_rng(0).uniform(0.5, 2.0, size=len(X))
-    both = fit(X, t, weight, **ADDITIVE, class_weight={0: 1.0, 1: 2.5}).predict_proba(X)
-    product = fit(X, t, weight * np.where(t == 1, 2.5, 1.0), **ADDITIVE).predict_proba(X)
+    both = fit(X, t, weight, **options, class_weight={0: 1.0, 1: 2.5}).predict_proba(X)
+    product = fit(X, t, weight * np.where(t == 1, 2.5, 1.0), **options).predict_proba(X)
     np.testing.assert_allclose(both, product, rtol=1e-6)
 
 
