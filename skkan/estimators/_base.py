@@ -48,12 +48,7 @@ DEFAULT_WIDTH = 5
 PRIVATE_FITTED = {"_single_target", "_state", "_stream"}
 
 
-class BaseKAN(
-    StoredStateMixin,
-    ValidationMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
-):
+class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstimator):
     """Common part of the estimators; not for use by itself."""
 
     network_: Network
@@ -69,6 +64,7 @@ class BaseKAN(
         "degree": [Interval(Integral, 1, None, closed="left")],
         "base_function": [StrOptions(set(BASE_FUNCTIONS))],
         "knots": [StrOptions({"uniform", "quantile"}), Interval(Real, 0, 1, closed="both")],
+        "extrapolation": [StrOptions({"auto", "constant", "linear"})],
         "solver": [StrOptions({"adam", "auto", "lbfgs", "lm"})],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -96,6 +92,7 @@ class BaseKAN(
         degree: int = 3,
         base_function: str = "zero",
         knots: str | float = "uniform",
+        extrapolation: str = "auto",
         solver: str = "auto",
         batch_size: int | str = "auto",
         learning_rate_init: float = 0.01,
@@ -119,6 +116,7 @@ class BaseKAN(
         self.degree = degree
         self.base_function = base_function
         self.knots = knots
+        self.extrapolation = extrapolation
         self.solver = solver
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
@@ -358,7 +356,9 @@ class BaseKAN(
         else:
             result = Trainer(problem, progress, rng).run(start)
             result = no_worse_than_constant(problem, result, start and start[0])
-        self.network_ = result.network.with_inputs(back)
+        self.network_ = network = result.network.with_inputs(back)
+        if self.extrapolation != "auto":
+            network.layers[0] = network.layers[0].extrapolating(self.extrapolation == "constant")
         inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
         activity = network_activity(result.network, data, settings.n_jobs)
         self._state = FittedState(

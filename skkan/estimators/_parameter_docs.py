@@ -34,6 +34,10 @@ knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
     or, for a number, the mean of both with that weight on the equally full ones. A weight of
     at most 0.98 is used, so that ties never make an interval vanish, and of at least 0.25 on
     hidden nodes where `grid_size` goes beyond 10, so that samples reach their ends.
+extrapolation : {"auto", "linear", "constant"}, default="auto"
+    What the splines of a column do beyond the range of the training data, and a little room: go on
+    as straight lines, or keep their value. "auto" means "constant" where the shape of the network
+    is left to `fit`, and "linear" where it is given. `to_sympy` and the codes do the same.
 solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
     ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
     all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap

@@ -1,5 +1,7 @@
 """Validation of samples and predictions, in one piece or block by block."""
 
+import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skkan._typing import FloatArray
 from skkan.data._large_data import is_large, parts_of, release
 from skkan.network._network import Network
+
+# In ranges of a column beyond its ends; farther out, predict warns.
+FAR = 1.0
 
 
 class ValidationMixin:
@@ -96,18 +101,28 @@ class ValidationMixin:
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
+        far = np.zeros(len(self.network_.scaling.input_scale), dtype=bool)
         if not is_large(X, self.max_cache_bytes):
-            return self._block_outputs(X, 0)
-        stored: Any = X
-        out = np.empty((stored.shape[0], self.n_outputs_))
-        for part in parts_of(stored):
-            out[part] = self._block_outputs(stored[part], part.start)
-            release(stored, part)
+            out = self._block_outputs(X, 0, far)
+        else:
+            stored: Any = X
+            out = np.empty((stored.shape[0], self.n_outputs_))
+            for part in parts_of(stored):
+                out[part] = self._block_outputs(stored[part], part.start, far)
+                release(stored, part)
+        if far.any():
+            names = getattr(self, "feature_names_in_", np.arange(len(far)))
+            _warn_of_columns([repr(name) for name in np.asarray(names)[far].tolist()])
         return out
 
-    def _block_outputs(self, X: ArrayLike, first: int) -> FloatArray:
-        """Return the outputs for samples of which the first has the number `first`."""
+    def _block_outputs(self, X: ArrayLike, first: int, far: NDArray[np.bool_]) -> FloatArray:
+        """Return the outputs for samples of which the first has the number `first`.
+
+        Columns that have values far beyond those of the training data are marked in `far`.
+        """
         inputs: FloatArray = self._validated(X, reset=False)
+        beyond = np.abs(self.network_.scaling.inputs(inputs)) > 1.0 + 2.0 * FAR
+        far |= beyond.any(axis=0) & self.network_.layers[0].splined.any(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
             out = self.network_(inputs, self.n_jobs)
         finite = np.isfinite(out)
@@ -190,3 +205,17 @@ def _check_signs(weight: FloatArray, first: int) -> None:
 def _check_sum(largest: float) -> None:
     if largest == 0.0:
         raise ValueError("sample_weight is zero for all samples; at least one must be positive.")
+
+
+def _warn_of_columns(names: list[str]) -> None:
+    """Warn, where the user's code calls this package, that rows lie far out."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("skkan."):
+        level, frame = level + 1, frame.f_back
+    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    warnings.warn(
+        f"X has rows that lie beyond the training data by more than their whole range, in column "
+        f"{some}: little is known of predictions there. See the parameter extrapolation.",
+        UserWarning,
+        stacklevel=level,
+    )

@@ -118,6 +118,12 @@ class Layer:
             self.grid, self.coef.copy(), self.base, self.active, self.symbols, self.arities
         )
 
+    def extrapolating(self, clamped: bool) -> "Layer":
+        """Return the layer with splines that are constant beyond their grids, or straight."""
+        other = self.copy()
+        other.grid = SplineGrid(self.grid.breakpoints, self.grid.degree, clamped)
+        return other
+
     def astype(self, dtype: DTypeLike) -> "Layer":
         """Return the layer in another precision, in which it then takes and gives arrays.
 

@@ -154,7 +154,9 @@ class PredictivePosterior:
 
     def _jacobians(self, network: Network, X: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Yield derivatives of the outputs, shape (n_rows, n_outputs, n_parameters), by rows."""
+        # Where a grid ends, what is known ends, although a prediction may stay what it is.
         own = network.with_inputs(self.order)
+        own.layers[0] = own.layers[0].extrapolating(clamped=False)
         n_outputs = len(self.noise)
         length = max(1, BLOCK_BYTES // (8 * own.n_parameters * n_outputs))
         for start in range(0, len(X), length):
@@ -204,9 +206,8 @@ def predictive_posterior(
     if objective.loss.has_noise_level:
         function = SquaredResiduals(objective.network, objective.loss)
         (squares,) = objective.data.rows().sums(function, function.row_bytes)
-        left = max(n - dof / len(noise), 0.1 * n)
-        noise = np.maximum(squares * n / left, LOWEST_NOISE)
-    return PredictivePosterior(parts, noise, order)
+        noise = squares * n / max(n - dof / len(squares), 0.1 * n)
+    return PredictivePosterior(parts, np.maximum(noise, LOWEST_NOISE), order)
 
 
 def _live(network: Network) -> NDArray[np.bool_]:

@@ -213,7 +213,7 @@ class Trainer:
                 settings.quantile_share,
             )
             state = self.problem.followed(State(network, start.penalty), grid_size)
-        elif not self.problem.fills(start.network):
+        elif settings.alpha is None and not self.problem.fills(start.network):
             state = self.problem.followed(start, grid_size)
         rows = self.problem.rows(state.network)
         best_validation, self._since_best = self._best_validation, 0

@@ -287,7 +287,8 @@ def test_early_stopping_keeps_the_best_iteration(alpha, fraction):
     options = {**SMALL, "grid_size": 6, "alpha": alpha, "early_stopping": True}
     fitted = fit(X, y, **options, validation_fraction=fraction)
     best = min(fitted.validation_loss_curve_)
-    assert held_out_loss(fitted, X, y, fraction) == pytest.approx(best, rel=1e-4)
+    # Where the best constant is better than all of them, it is kept.
+    assert held_out_loss(fitted, X, y, fraction) <= best * (1.0 + 1e-4)
 
 
 @pytest.mark.parametrize("patience", [1, 3, 15])
