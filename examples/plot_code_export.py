@@ -2,7 +2,7 @@
 Export a model as code
 ======================
 
-A fitted model can be written as a function in Python, C or Julia that needs neither skkan nor
+A fitted model can be written as a function in Python, C, Julia or SQL that needs neither skkan nor
 scikit-learn: on a microcontroller, in another program, or in an archive.
 """
 
