@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -81,7 +82,13 @@ def _explainable_boosting(classification: bool, seed: int) -> BaseEstimator:
 PEERS: dict[str, Callable[[bool, int], BaseEstimator]] = {
     "KAN": lambda c, seed: (KANClassifier if c else KANRegressor)(random_state=seed),
     "linear": lambda c, _: LogisticRegression() if c else Ridge(),
-    "MLP": lambda c, seed: (MLPClassifier if c else MLPRegressor)(max_iter=500, random_state=seed),
+    "MLP": lambda c, seed: (
+        MLPClassifier(max_iter=500, random_state=seed)
+        if c
+        else TransformedTargetRegressor(
+            MLPRegressor(max_iter=500, random_state=seed), transformer=StandardScaler()
+        )
+    ),
     "boosting": lambda c, seed: (
         HistGradientBoostingClassifier if c else HistGradientBoostingRegressor
     )(random_state=seed),

@@ -48,11 +48,14 @@ class ColumnBasis:
         Their variances on the data, the largest first; they sum to 1.
     line : ndarray of shape (n_splines,)
         Coefficients of the straight line of mean 0 and variance 1; zero for a constant column.
+    along : ndarray of shape (n_functions,)
+        Covariances of the functions with it.
     """
 
     transform: FloatArray
     variances: FloatArray
     line: FloatArray
+    along: FloatArray
 
     @property
     def size(self) -> int:
@@ -148,7 +151,7 @@ def column_basis(
     """
     n_splines = grid.n_splines
     if len(values) < 2:
-        return ColumnBasis(np.zeros((n_splines, 0)), np.zeros(0), np.zeros(n_splines))
+        return ColumnBasis(np.zeros((n_splines, 0)), np.zeros(0), np.zeros(n_splines), np.zeros(0))
     splines = grid.dense(values[:, None])[:, 0]
     mean = weight @ splines
     centred = splines - mean
@@ -178,7 +181,8 @@ def column_basis(
         own = np.concatenate([[share], (1.0 - share) * own])
         transform = np.column_stack([np.sqrt(share) * line, np.sqrt(1.0 - share) * transform])
     # The splines sum to 1, so that a constant is the same for all coefficients.
-    return ColumnBasis(transform - mean @ transform, own, line)
+    along = (line @ variance) @ transform
+    return ColumnBasis(transform - mean @ transform, own, line, along)
 
 
 def _smoothest(splines: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from skkan._typing import FloatArray
 from skkan.anova._design import Design
 from skkan.anova._evidence import Posterior
 from skkan.anova._families import Solution
+from skkan.anova._terms import AnalysisTerm, AnalysisTerms, groups, variance_of, worth
 from skkan.network._network import Network
 
 BLOCK_ROWS = 2048
@@ -51,14 +52,24 @@ class Root:
         packed = found.factor[np.tril_indices(len(live))]
         return cls(live, np.sqrt(found.variances[live]), packed, rest)
 
-    def half(self, directions: FloatArray) -> FloatArray:
-        """Return ``R d`` for directions ``d`` in the rows: ``R'R`` is the covariance."""
+    def factor(self) -> FloatArray:
+        """Return the factor of the precision."""
         factor = np.zeros((len(self.live),) * 2)
         factor[np.tril_indices(len(factor))] = self.packed
+        return factor
+
+    def worth(self, places: NDArray[np.intp], coef: FloatArray) -> float:
+        """Return the log of the factor by which the evidence falls without some coefficients."""
+        live = np.searchsorted(self.live, places[np.isin(places, self.live)])
+        mean = coef[self.live[live]] / self.scale[live]
+        return worth(self.factor(), live.tolist(), mean)
+
+    def half(self, directions: FloatArray) -> FloatArray:
+        """Return ``R d`` for directions ``d`` in the rows: ``R'R`` is the covariance."""
         own = (directions[:, self.live] * self.scale).T
         return np.concatenate(
             [
-                solve_triangular(factor, own, lower=True, check_finite=False).T,
+                solve_triangular(self.factor(), own, lower=True, check_finite=False).T,
                 directions * np.sqrt(self.rest),
             ],
             axis=1,
@@ -81,6 +92,8 @@ class AnalysisPosterior:
         Input ``i`` in training is input ``order[i]`` of the network.
     units : ndarray of shape (n_outputs,)
         What the sum nodes of the network have been divided by.
+    coef, used : ndarray of shape (n_columns, n_outputs)
+        Coefficients, and their effective degrees of freedom.
     """
 
     design: Design
@@ -88,12 +101,35 @@ class AnalysisPosterior:
     noise: FloatArray
     order: NDArray[np.intp]
     units: FloatArray
+    coef: FloatArray
+    used: FloatArray
 
     @classmethod
     def of(cls, found: Solution, order: NDArray[np.intp], units: FloatArray) -> "AnalysisPosterior":
         """Take what a fit has found; every output has used the first columns of the design."""
         roots = [Root.of(own) for own in found.posteriors]
-        return cls(found.design, roots, found.noise, order, units)
+        return cls(found.design, roots, found.noise, order, units, found.coef, found.used)
+
+    def terms(self, names: Sequence[str]) -> AnalysisTerms:
+        """Return all terms, those of most variance first.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of the inputs of the network.
+        """
+        found = AnalysisTerms()
+        for columns, places in groups(self.design):
+            share = evidence = 0.0
+            for k, root in enumerate(self.roots):
+                share += variance_of(self.design, columns, self.coef[places, k])
+                evidence += root.worth(places, self.coef[:, k])
+            own = sorted(int(self.order[j]) for j in columns)
+            dof = float(self.used[places].sum())
+            label = tuple(str(names[j]) for j in own)
+            found.append(AnalysisTerm(label, share / len(self.roots), dof, evidence))
+        found.sort(key=lambda one: (-one.share, one.columns))
+        return found
 
     def deviations(self, network: Network, X: FloatArray, include_noise: bool) -> FloatArray:
         """Return the standard deviation of every output, shape (n_samples, n_outputs).

@@ -12,6 +12,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
+from skkan.anova._terms import AnalysisTerms
+from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.estimators._fitted_state import FittedState
 from skkan.inspection._interactions import interactions
 from skkan.inspection._pruning import pruned
@@ -59,6 +61,25 @@ class InspectionMixin:
         All are zero where the model is constant.
         """
         return importances(self.node_scores_[0])
+
+    @property
+    def terms_(self) -> AnalysisTerms:
+        """Main effects and interactions of a fit of no given shape, those of most variance first.
+
+        A list of named tuples ``(columns, share, dof, evidence)``, which prints as a table: names
+        of the columns, share of the target's variance, effective degrees of freedom, and by how
+        much the log marginal likelihood would fall without the term. There is none once the network
+        has been changed, or where networks of another kind have won.
+        """
+        check_is_fitted(self)
+        posterior = self._state.posterior
+        if not isinstance(posterior, AnalysisPosterior):
+            raise AttributeError(  # noqa: TRY004
+                "terms_ is there after a fit with hidden_layer_sizes='auto' that ended with an "
+                "analysis of variance, until its network is changed."
+            )
+        columns = range(self.network_.shape[0])
+        return posterior.terms(getattr(self, "feature_names_in_", [f"x{i}" for i in columns]))
 
     @property
     def active_features_(self) -> NDArray[np.bool_]:

@@ -125,3 +125,17 @@ def test_intervals_cover_and_are_wider_where_there_are_no_data(model):
     _, narrow = model.predict(0.2 * fresh, return_std=True, include_noise=False)
     _, wide = model.predict(1.2 * np.sign(fresh), return_std=True, include_noise=False)
     assert wide.min() > narrow.mean()
+
+
+def test_terms_are_a_table_of_what_there_is(case, model):
+    first, second = model.terms_[:2]
+    assert {first.columns, second.columns} == {("x1", "x2"), ("x0",)}
+    y = case[1]
+    shares = {own.columns: own.share for own in model.terms_}
+    truth = (4.0 / 9.0 / np.var(y), np.var(np.exp(case[0][:, 0])) / np.var(y))
+    assert shares["x1", "x2"] == pytest.approx(truth[0], rel=0.25)
+    assert shares["x0",] == pytest.approx(truth[1], rel=0.25)
+    assert min(first.evidence, second.evidence) > 50.0
+    assert "x1 x x2" in repr(model.terms_)
+    with pytest.raises(AttributeError, match="auto"):
+        KANRegressor((), random_state=0).fit(*case).terms_  # noqa: B018
