@@ -105,23 +105,26 @@ class Normal:
     ----------
     total : float
         Number of samples that the weights stand for.
-    max_iter : int
-        Largest number of steps towards the variances.
+    max_iter, later_iter : int
+        Largest number of steps towards the variances, of main effects and once there are
+        interactions, whose variances start near the best ones.
     """
 
     total: float
     max_iter: int = 25
+    later_iter: int = 10
 
     def solved(
         self,
         design: Design,
         rows: Rows,
         logs: Sequence[FloatArray] | None,
-        before: Solution | None,  # noqa: ARG002
+        before: Solution | None,
         watch: Watch,
     ) -> Solution:
         """Choose variances and coefficients; see :class:`Family`."""
         layout = Layout.of(design, noise=True)
+        max_iter = self.max_iter if before is None else self.later_iter
         moments = design.moments(rows)
         gram = self.total * moments.gram
         n_outputs = moments.cross.shape[1]
@@ -137,7 +140,7 @@ class Normal:
                 watch(Solution(design, coef.copy(), used.copy(), (), own.evidence, loss))
 
             start = layout.first() if logs is None else logs[k]
-            found.append(maximised(layout, response, start, self.max_iter, step))
+            found.append(maximised(layout, response, start, max_iter, step))
             coef[:, k], used[:, k] = found[-1].coef, found[-1].used
         evidence, loss = sum(own.evidence for own in found), sum(own.loss for own in found)
         return Solution(design, coef, used, tuple(found), evidence, loss)

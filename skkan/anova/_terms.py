@@ -79,8 +79,8 @@ def variance_of(design: Design, columns: tuple[int, ...], coef: FloatArray) -> f
         return float(slope**2 + 2.0 * slope * (basis.along @ own) + basis.variances @ own**2)
     term = next(one for one in design.terms if one.columns == columns)
     scale: FloatArray = np.ones(term.size)
-    for j, own in zip(term.columns, term.functions, strict=True):
-        scale = scale * design.bases.columns[j].variances[own]
+    for j, functions in zip(term.columns, term.functions, strict=True):
+        scale = scale * design.bases.columns[j].variances[functions]
     return float(scale @ coef**2)
 
 
