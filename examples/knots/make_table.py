@@ -22,6 +22,7 @@ TABLE = Path(__file__).with_name("knots.csv.xz")
 COLUMNS = "index,volume,chern_simons,cusp_volume,longitude,meridian_real,meridian_imag,signature"
 
 
+BLOCK = 256
 CENSUS = snappy.HTLinkExteriors(knots_vs_links="knots")
 
 
@@ -51,17 +52,17 @@ def main():
     parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args()
     order = np.random.default_rng(options.seed).permutation(len(CENSUS))
-    rows = []
+    rows, start = [], 0
     with (
         multiprocessing.Pool(options.processes) as pool,
         tqdm(total=options.knots, unit="knot") as bar,
     ):
-        for row in pool.imap(invariants, order.tolist(), chunksize=8):
-            if row:
-                rows.append(row)
-                bar.update()
-            if len(rows) == options.knots:
-                break
+        while len(rows) < options.knots:
+            for row in pool.imap(invariants, order[start : start + BLOCK].tolist(), chunksize=8):
+                if row and len(rows) < options.knots:
+                    rows.append(row)
+                    bar.update()
+            start += BLOCK
     text = "\n".join([COLUMNS, *rows]) + "\n"
     options.output.write_bytes(lzma.compress(text.encode()))
     print(f"{options.output}: {len(rows)} knots, {options.output.stat().st_size} bytes")
