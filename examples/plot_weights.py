@@ -20,7 +20,8 @@ rng = np.random.default_rng(0)
 # -----------------------------------
 #
 # Samples on the right are twenty times as noisy. Weights in the ratio of the inverse variances tell
-# the model to rely on those on the left. The unit of the weights does not matter.
+# the model to rely on those on the left, where the error becomes smaller. The unit of the
+# weights does not matter.
 
 x = rng.uniform(-1, 1, size=(120, 1))
 noise = np.where(x[:, 0] < 0, 0.05, 1.0)
