@@ -237,6 +237,10 @@ def scaling_of(data: Samples, standardise: bool, n_jobs: int | None = None) -> S
     found = rows.extremes(Columns(), row_bytes)
     low, high = found.low[:n_inputs], found.high[:n_inputs]
     half = 0.5 * high - 0.5 * low
+    # Of large numbers next to each other, the middle is one of them.
+    middle = 0.5 * low + 0.5 * high
+    longer = np.maximum(high - middle, middle - low)
+    half = np.where(longer - half > 1e-9 * half, longer, half)
     half[half < np.finfo(float).tiny] = np.inf
     shift, scale = np.zeros(n_outputs), np.ones(n_outputs)
     if standardise:

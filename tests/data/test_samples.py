@@ -218,3 +218,11 @@ def test_a_sample_is_everything_or_some_rows(monkeypatch):
     assert len(np.unique(rows)) == 8
     np.testing.assert_array_equal(some.target, data.target[rows])
     np.testing.assert_array_equal(some.weight, data.weight[rows])
+
+
+def test_large_numbers_next_to_each_other_stay_within_the_range():
+    X = 1e18 + 128.0 * np.array([0.0, 1.0, 2.0, 3.0, 9.0])[:, None]
+    scaling = scaling_of(TrainingData.unscaled(X, X, np.ones(5)), standardise=True)
+    inputs = scaling.inputs(X)
+    assert np.abs(inputs).max() == 1.0
+    assert np.all(np.diff(inputs[:, 0]) > 0.0)
