@@ -24,7 +24,9 @@ from skkan import KANRegressor
 # The maximal cusp of a knot is a torus, with a longitudinal translation along the real axis and a
 # meridional one in the complex plane. Signatures are even.
 
-path = Path(__file__).parent / "knots" / "knots.csv.xz"
+# The gallery runs scripts in their own folder, without a file name.
+folder = Path(__file__).parent if "__file__" in globals() else Path()
+path = folder / "knots" / "knots.csv.xz"
 names, *lines = lzma.decompress(path.read_bytes()).decode().splitlines()
 table = np.loadtxt(StringIO("\n".join(lines)), delimiter=",")
 names = names.split(",")[1:-1]
