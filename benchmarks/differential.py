@@ -74,8 +74,7 @@ def helmholtz() -> Problem:
     square = {x: (-1, 1), y: (-1, 1)}
     source = (1 - 17 * pi**2) * solution
     equation = sp.Eq(u(x, y).diff(x, 2) + u(x, y).diff(y, 2) + u(x, y), source)
-    options = {"hidden_layer_sizes": ((0, 1),), "grid_size": (8, 16, 32), "degree": 9}
-    options["n_restarts"] = 24
+    options = {"hidden_layer_sizes": ((0, 4),), "grid_size": (8, 16, 24), "degree": 9}
     return Problem(
         equation,
         square,
@@ -311,7 +310,64 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
 }
 
 
+def oscillator(seed: int) -> dict[str, Any]:
+    """Return the largest relative error of the first five eigenvalues of -u'' + x^2 u = e u."""
+    energy, own = sp.Symbol("e", positive=True), u(x)
+    norm = sp.Integral(own**2, (x, -8, 8))
+    start, errors, n_iter = time.process_time(), [], 0
+    for state in range(5):
+        exact = 2.0 * state + 1.0
+        solver = KANSolver(
+            sp.Eq(-own.diff(x, 2) + x**2 * own, energy * own),
+            {x: (-8, 8)},
+            [sp.Eq(u(-8), 0), sp.Eq(u(8), 0), sp.Eq(norm, 1)],
+            parameters={energy: exact + 0.3},
+            grid_size=(30, 60),
+            degree=9,
+            random_state=seed,
+        ).fit()
+        errors.append(abs(solver.parameters_[energy] / exact - 1.0))
+        n_iter += solver.n_iter_
+    return {
+        "problem": "oscillator",
+        "seed": seed,
+        "error": max(errors),
+        "seconds": round(time.process_time() - start, 1),
+        "iterations": n_iter,
+    }
+
+
+def coverage(seed: int, n_repetitions: int = 50) -> dict[str, Any]:
+    """Return how often twice the standard error holds the truth, for the rate of a decay."""
+    rate = sp.Symbol("rate", positive=True)
+    times = np.linspace(0.0, 2.0, 50)
+    start, hits = time.process_time(), 0
+    for repetition in range(n_repetitions):
+        noise = np.random.default_rng([seed, repetition]).normal(size=50)
+        solver = KANSolver(
+            sp.Eq(u(t).diff(t), -rate * u(t)),
+            {t: (0, 2)},
+            sp.Eq(u(0), 1),
+            parameters={rate: 1.0},
+            grid_size=10,
+            random_state=repetition,
+        ).fit(times[:, None], np.exp(-1.5 * times) + 0.01 * noise)
+        hits += abs(solver.parameters_[rate] - 1.5) < 2.0 * solver.parameter_errors_[rate]
+    return {
+        "problem": "coverage",
+        "seed": seed,
+        "hits": hits,
+        "of": n_repetitions,
+        "seconds": round(time.process_time() - start, 1),
+    }
+
+
+OTHERS = {"oscillator": oscillator, "coverage": coverage}
+
+
 def run(name: str, seed: int, verbose: int) -> dict[str, Any]:
+    if name in OTHERS:
+        return OTHERS[name](seed)
     problem = PROBLEMS[name]()
     solver = KANSolver(
         problem.equations,
@@ -343,8 +399,9 @@ def run(name: str, seed: int, verbose: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    names = [*PROBLEMS, *OTHERS]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problems", nargs="+", choices=list(PROBLEMS), default=list(PROBLEMS))
+    parser.add_argument("--problems", nargs="+", choices=names, default=names)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--csv", type=Path)
@@ -357,7 +414,7 @@ def main() -> None:
             print("  ".join(f"{key} {own}" for key, own in rows[-1].items()), flush=True)
     if arguments.csv is not None:
         with arguments.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
+            writer = csv.DictWriter(file, list(dict.fromkeys(k for own in rows for k in own)))
             writer.writeheader()
             writer.writerows(rows)
 

@@ -115,14 +115,25 @@ def march(
         slab = _between(domain, variable, position, stop)
         at_start, known = _start_conditions(initial, variable, vocabulary, models, position)
         before = models[-1].network if models else None
-        statement, outcome = solve(slab, [*at_start, *others], known, before)
+        try:
+            statement, outcome = solve(slab, [*at_start, *others], known, before)
+        except KeyboardInterrupt:
+            if not models:
+                raise
+            warnings.warn(
+                f"Fit interrupted; the solution ends at {vocabulary.variables[variable]} = "
+                f"{position:.4g}.",
+                UserWarning,
+                stacklevel=2,
+            )
+            break
         fresh = slab.interior(400, rng)
         sizes = residual_sizes(statement, Solution.of(outcome.model), fresh, outcome.constants)
         worst = max(own.share for own in sizes)
-        if not worst <= good and step > LEAST_SHARE * whole:
+        if not worst <= good and step > LEAST_SHARE * whole and not outcome.stopped:
             step *= STEPS_DOWN
             continue
-        if not worst <= good:
+        if not worst <= good and not outcome.stopped:
             warnings.warn(
                 f"Marching came to slabs of {step:.2g} at {vocabulary.variables[variable]} = "
                 f"{position:.4g} whose residuals are {100 * worst:.2g} % of the terms. Use finer "
@@ -132,6 +143,8 @@ def march(
             )
         models.append(outcome.model)
         outcomes.append(outcome)
+        if outcome.stopped:
+            break
         position = stop
         if worst <= easy:
             step *= STEP_UP

@@ -52,6 +52,8 @@ class Outcome:
         Rows at the end.
     constants : list of float
         Values of the constants at the end.
+    stopped : bool
+        Whether an interrupt or a callback has ended the fit.
     """
 
     model: Model
@@ -62,3 +64,4 @@ class Outcome:
     points: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
     groups: list[Any] = field(default_factory=list)
     constants: list[float] = field(default_factory=list)
+    stopped: bool = False

@@ -106,11 +106,12 @@ class Schedule:
         except KeyboardInterrupt:
             if not hasattr(self, "best"):
                 raise
+            self.best.stopped = True
             warnings.warn(
                 "Fit interrupted; the best solution so far is kept.", UserWarning, stacklevel=2
             )
         except _Stopped:
-            pass
+            self.best.stopped = True
         return self.best
 
     def _solve(self) -> None:

@@ -60,3 +60,29 @@ def test_what_cannot_be_marched_gets_a_clear_error():
         solver(values, marching="s").fit()
     with pytest.raises(ValueError, match="neither measurements nor parameters"):
         solver(values, marching="t").fit([[0.5]], [0.5])
+
+
+def test_an_interrupt_ends_the_march(monkeypatch):
+    from skkan.pde import _schedule  # noqa: PLC0415
+
+    calls = []
+
+    def interrupted(*arguments, **options):
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return minimize(*arguments, **options)
+
+    minimize = _schedule.minimize_lm
+    monkeypatch.setattr(_schedule, "minimize_lm", interrupted)
+    solver = KANSolver(
+        u(t).diff(t) + u(t),
+        {t: (0, 1)},
+        sp.Eq(u(0), 1),
+        marching="t",
+        exact_conditions=True,
+        **SHORT,
+    )
+    with pytest.warns(UserWarning, match="interrupted"):
+        solver.fit()
+    assert np.allclose(solver.predict([[0.05]]), np.exp(-0.05), atol=1e-4)
