@@ -1,12 +1,12 @@
 """The rows of the training data that an estimator keeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-from skkan.data._samples import spread_rows
+from skkan.data._samples import canonical_rows, spread_rows
 from skkan.network._network import Network
 
 MAX_ROWS = 1000
@@ -14,33 +14,117 @@ MAX_ROWS = 1000
 
 @dataclass(frozen=True)
 class TypicalRows:
-    """Rows that stand for all training data.
+    """Rows that stand for all training data, with their targets and weights.
 
     Attributes
     ----------
     X : ndarray of shape (n_rows, n_inputs)
         Inputs in the units of the data.
-    weight : ndarray of float32 of shape (n_rows,)
-        Weights, in single precision, since they are kept with the estimator and scores need no
-        more.
+    target : ndarray of shape (n_rows, n_outputs)
+        Targets in the units of the data, or class memberships.
+    weight : ndarray of shape (n_rows,)
+        Weights, which sum to those of all rows; zero for rows that are here only because a node is
+        smallest or largest at them.
+    complete : bool
+        Whether these are all rows there have been.
     """
 
     X: FloatArray
-    weight: NDArray[np.float32]
+    target: FloatArray
+    weight: FloatArray
+    complete: bool
+
+    @property
+    def total(self) -> float:
+        """Sum of the weights."""
+        return float(self.weight.sum())
+
+    def weighted(self) -> "TypicalRows":
+        """Return the rows that have a weight."""
+        return self._at(np.flatnonzero(self.weight > 0.0))
+
+    def with_inputs(self, order: NDArray[np.intp]) -> "TypicalRows":
+        """Return the rows with column ``order[i]`` of these as column ``i``."""
+        return replace(self, X=self.X[:, order])
+
+    def _at(self, rows: NDArray[np.intp]) -> "TypicalRows":
+        return replace(self, X=self.X[rows], target=self.target[rows], weight=self.weight[rows])
+
+    def _thinned(self, count: int) -> "TypicalRows":
+        """Return `count` of the rows, evenly spaced, that stand for all; all if there are fewer."""
+        if len(self.X) <= count:
+            return self
+        few = self._at(np.linspace(0, len(self.X) - 1, count).round().astype(np.intp))
+        return replace(few, weight=few.weight * (self.total / few.total), complete=False)
+
+    def with_batch(
+        self, network: Network, X: FloatArray, target: FloatArray, weight: FloatArray
+    ) -> "TypicalRows":
+        """Return about ``MAX_ROWS`` rows that stand for these and a batch.
+
+        Parameters
+        ----------
+        network : Network
+            The rows at which one of its nodes is smallest or largest are kept in any case.
+        X : ndarray of shape (n_new, n_inputs)
+            Inputs of the batch.
+        target : ndarray of shape (n_new, n_outputs)
+            Its targets.
+        weight : ndarray of shape (n_new,)
+            Its weights, all positive.
+        """
+        old, new = self.weighted(), TypicalRows(*canonical_rows(X, target, weight), True)
+        few = old, new
+        if len(old.X) + len(new.X) > MAX_ROWS:
+            share = new.total / (old.total + new.total)
+            # Neither goes without any.
+            n_new = int(np.clip(round(share * MAX_ROWS), 1, min(len(new.X), MAX_ROWS - 1)))
+            few = old._thinned(MAX_ROWS - n_new), new._thinned(n_new)
+        mixed = _together(*few)
+        if mixed.complete and self.complete:
+            return mixed
+        return _together(mixed, _extremes(network, _together(self, new)))
 
 
-def typical_rows(network: Network, X: FloatArray, weight: FloatArray) -> TypicalRows:
+def typical_rows(
+    network: Network, X: FloatArray, target: FloatArray, weight: FloatArray, complete: bool = True
+) -> TypicalRows:
     """Return at most about 1,000 rows, with those at which a node is smallest or largest.
 
     The weights of the latter are zero if they are not among the others.
+
+    Parameters
+    ----------
+    network : Network
+        Gives the nodes.
+    X, target, weight : ndarray
+        Rows, as :class:`TypicalRows` has them; some may be here for their extremes only.
+    complete : bool, default=True
+        Whether these are all rows there are.
     """
-    if len(X) <= MAX_ROWS:
-        return TypicalRows(X.copy(), weight.astype(np.float32))
-    chosen = set(spread_rows(len(X), MAX_ROWS).tolist())
-    counts = np.zeros(len(X))
-    counts[sorted(chosen)] = 1.0
-    for values in network.node_values(X):
+    rows = TypicalRows(X.copy(), target.copy(), weight.copy(), complete)
+    own = rows.weighted()
+    if len(own.X) <= MAX_ROWS:
+        return rows
+    few = own._at(spread_rows(len(own.X), MAX_ROWS))
+    few = replace(few, weight=few.weight * (own.total / few.total), complete=False)
+    return _together(few, _extremes(network, rows))
+
+
+def _extremes(network: Network, rows: TypicalRows) -> TypicalRows:
+    """Return the rows at which a node is smallest or largest, without weights."""
+    chosen: set[int] = set()
+    for values in network.node_values(rows.X):
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
-    rows = sorted(chosen)
-    return TypicalRows(X[rows], (counts * weight)[rows].astype(np.float32))
+    found = rows._at(np.array(sorted(chosen), dtype=np.intp))
+    return replace(found, weight=np.zeros(len(found.X)))
+
+
+def _together(one: TypicalRows, other: TypicalRows) -> TypicalRows:
+    return TypicalRows(
+        np.concatenate([one.X, other.X]),
+        np.concatenate([one.target, other.target]),
+        np.concatenate([one.weight, other.weight]),
+        one.complete and other.complete,
+    )

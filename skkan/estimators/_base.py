@@ -21,7 +21,6 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import MAX_CACHE_BYTES, Samples
 from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
 from skkan.data._samples import lacks_a_class
-from skkan.data._typical_rows import typical_rows
 from skkan.data._weights import unit_of_weights
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import restored_on_failure
@@ -37,7 +36,7 @@ from skkan.objective._penalties import Penalty
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._grids import refined
 from skkan.training._growth import Growth, applies, posterior_of
-from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_inputs
+from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
 from skkan.training._settings import Settings
@@ -359,15 +358,15 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         self.network_ = network = result.network.with_inputs(back)
         if self.extrapolation != "auto":
             network.layers[0] = network.layers[0].extrapolating(self.extrapolation == "constant")
-        inputs, weight = typical_inputs(result.network, data, settings.n_jobs)
         activity = network_activity(result.network, data, settings.n_jobs)
+        posterior = posterior_of(problem, result, order)
         self._state = FittedState(
             penalty=result.penalty.with_inputs(back),
             activity=[activity[0].with_inputs(back), *activity[1:]],
-            rows=typical_rows(self.network_, inputs[:, back], weight),
-            total_weight=data.total,
+            rows=typical_samples(result.network, data, settings.n_jobs).with_inputs(back),
             alpha=settings.alpha,
-            posterior=posterior_of(problem, result, order),
+            posterior=posterior,
+            expected=problem.expected_loss(result, posterior),
         )
         if hasattr(self, "_stream"):
             del self._stream
@@ -409,8 +408,15 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         network = self.network_
         before = written_shape(network.shape, network.arities)
         wanted = written_shape(settings.shape, settings.arities)
+        # Where no interaction was found, the network has no hidden layers, and gets them now.
+        additive = (
+            len(network.layers) == 1
+            and network.layers[0].all_splines
+            and network.shape[0] == settings.shape[0]
+            and network.shape[1] == settings.shape[-1] <= min(settings.shape[1:])
+        )
         same = (
-            before == wanted
+            (before == wanted or additive)
             and network.layers[0].grid.degree == settings.degree
             and network.layers[0].base_name == settings.base_function
         )
@@ -500,9 +506,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             )
         other = copy.deepcopy(self).set_params(grid_size=grid_size)
         other.network_ = refined(self.network_, grid_size)
-        unscaled = [np.ones(layer.n_subnodes) for layer in other.network_.layers]
-        penalty = self._state.penalty.carried_to(other.network_, unscaled)
-        other._state = replace(self._state, penalty=penalty, posterior=None)
+        other._state = self._state.refined(self.network_, other.network_)
         return other
 
     def __sklearn_is_fitted__(self) -> bool:

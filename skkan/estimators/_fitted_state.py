@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
+
 from skkan._typing import FloatArray
 from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._typical_rows import TypicalRows
@@ -25,21 +27,22 @@ class FittedState:
     activity : list of LayerActivity
         Mean and standard deviation of every edge function on the training data, by layer.
     rows : TypicalRows
-        Rows of the training data that stand for all of them.
-    total_weight : float
-        Sum of the weights of all rows of the training data.
+        Rows of the training data that stand for all of them, with targets and weights.
     alpha : float or None
         Parameter `alpha` of the fit; None if the penalty weights were chosen.
     posterior : PredictivePosterior, AnalysisPosterior or None
         What the training data leave open about the network; None if that is not known.
+    expected : float or None
+        Mean loss of a sample like those of the training, as the latest training has found it
+        where it has come to an end.
     """
 
     penalty: Penalty
     activity: list[LayerActivity]
     rows: TypicalRows
-    total_weight: float
     alpha: float | None
     posterior: PredictivePosterior | AnalysisPosterior | None = None
+    expected: float | None = None
 
     def edited(self, network: Network, penalty: Penalty | None = None) -> Self:
         """Return the state of a network that was changed without training."""
@@ -49,6 +52,15 @@ class FittedState:
             posterior=None,
             activity=activity_on(network, self.rows.X, self.rows.weight),
         )
+
+    def refined(self, before: Network, after: Network) -> Self:
+        """Return the state of the same network on other grids."""
+        if self.alpha is None:
+            penalty = self.penalty.kept_between(before, after)
+        else:
+            units = [np.ones(layer.n_subnodes) for layer in after.layers]
+            penalty = self.penalty.carried_to(after, units)
+        return replace(self, penalty=penalty, posterior=None)
 
     def penalty_weights(self) -> list[FloatArray]:
         """Return the roughness weights of the edges of every layer."""

@@ -82,8 +82,7 @@ class FromFormulaMixin:
         own._state = FittedState(
             penalty=Penalty(network, alpha, alpha),
             activity=activity_on(network, inputs, weight),
-            rows=typical_rows(network, inputs, weight),
-            total_weight=float(len(inputs)),
+            rows=typical_rows(network, inputs, network(inputs), weight),
             alpha=alpha,
         )
         own.n_outputs_, own.solver_, own.n_iter_ = 1, "lm", 0

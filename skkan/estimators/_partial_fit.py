@@ -1,7 +1,7 @@
 """What the estimators offer for data that come in batches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,33 +12,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from skkan._typing import FloatArray
+from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import TrainingData, canonical_rows
-from skkan.data._typical_rows import typical_rows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._targets import loss_for, memberships
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
 from skkan.objective._losses import Loss, SquaredLoss
-from skkan.objective._penalties import Penalty
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
 from skkan.training._progress import Progress
 from skkan.training._settings import Settings, State
-from skkan.training._streaming import (
-    MAX_GROWTH,
-    MAX_ROWS,
-    Memory,
-    StreamObjective,
-    completed,
-    learn,
-    mixed_rows,
-    recalled,
-    widened,
-    widened_penalty,
-)
-
-# Sums of weights that differ by this share are the same.
-ROUNDING = 1e-9
+from skkan.training._stream import Samples, Stream
+from skkan.training._streaming import Past, learn
+from skkan.training._widening import completed, widened, widened_penalty
 
 
 def _learns_in_batches(estimator: Any) -> bool:
@@ -49,58 +36,6 @@ def _learns_in_batches(estimator: Any) -> bool:
             "it to 'auto', 'lm' or 'adam'."
         )
     return True
-
-
-Samples = tuple[FloatArray, FloatArray, FloatArray]
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What a stream of batches leaves behind besides the network.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Inputs of the latest samples, in the order in which they came.
-    target : ndarray of shape (n_samples, n_outputs)
-        Their targets.
-    weight : ndarray of shape (n_samples,)
-        Their weights.
-    memory : Memory or None
-        What all earlier samples say of the parameters.
-    parameters : ndarray of shape (n_parameters,)
-        Parameters of the network that the memory is for.
-    max_grid_size : int
-        Number of intervals up to which grids are widened.
-    """
-
-    X: FloatArray
-    target: FloatArray
-    weight: FloatArray
-    memory: Memory | None
-    parameters: FloatArray
-    max_grid_size: int
-
-    @classmethod
-    def of(
-        cls,
-        samples: Samples,
-        memory: Memory | None,
-        network: Network,
-        penalty: Penalty,
-        loss: Loss,
-        max_grid_size: int,
-        remember: bool,
-    ) -> "Stream":
-        """Keep the latest samples, and remember of the others what they say of the parameters."""
-        parameters = network.get_parameters()
-        X, target, weight = samples
-        count = max(len(X) - MAX_ROWS, 0)
-        if count and remember:
-            data = TrainingData.of(X[:count], target[:count], weight[:count], network.scaling)
-            memory = StreamObjective(network, data, loss, penalty, memory).memory(parameters)
-        latest = X[count:], target[count:], weight[count:]
-        return cls(*latest, memory, parameters, max_grid_size)
 
 
 class StreamingMixin:
@@ -163,13 +98,20 @@ class StreamingMixin:
         used = weight > 0.0
         samples = X[used], target[used], weight[used]
         if hasattr(self, "network_"):
-            self._go_on(samples, loss, progress)
+            self._go_on(samples, loss, progress, standardise)
             return
+        self._start(samples, loss, progress, standardise)
+
+    def _start(self, samples: Samples, loss: Loss, progress: Progress, standardise: bool) -> None:
+        """Train from scratch on all samples so far."""
         self._train(*samples, loss, progress, standardise=standardise, streaming=True)
-        network = self.network_
-        limit = MAX_GROWTH * network.grid_size
-        remember = self._stream_solver(network) == "lm"
-        self._stream = Stream.of(samples, None, network, self._state.penalty, loss, limit, remember)
+        self._stream_solver(self.network_)
+        self._stream = Stream.started(samples, self.network_)
+        self._stream = self._stream.with_batch(
+            samples,
+            *(None, self.network_, self._state.penalty, loss),
+            remember=self._stream_solver(self.network_) == "lm",
+        )
 
     def _stream_solver(self, network: Network) -> str:
         """Return "adam" where it is asked for, or for a network too large for a matrix."""
@@ -182,103 +124,101 @@ class StreamingMixin:
             )
         return "adam" if large or self.solver == "adam" else "lm"
 
-    def _go_on(self, samples: Samples, loss: Loss, progress: Progress) -> None:
+    def _go_on(self, samples: Samples, loss: Loss, progress: Progress, standardise: bool) -> None:
         """Train the network that is there on further samples."""
-        X, target, weight = samples
+        X, target, _ = samples
         stream = self._stream_so_far(loss)
         before = self.network_.copy()
         before.scaling = completed(before.scaling, X, target)
-        network, places = widened(before, before.scaling.inputs(X), stream.max_grid_size)
-        solver = self._stream_solver(network)
-        memory = None if stream.memory is None else stream.memory.spread(network, places)
-        together = (
-            np.concatenate([stream.X, X]),
-            np.concatenate([stream.target, target]),
-            np.concatenate([stream.weight, weight]),
+        fresh = np.isfinite(before.scaling.input_scale) & np.isinf(
+            self.network_.scaling.input_scale
         )
+        moved = before.scaling.output_scale != self.network_.scaling.output_scale
+        varies = bool(fresh.any() or moved.any())
+        together = stream.joined(samples)
+        if stream.starts_anew(len(X), before.n_parameters, varies):
+            before_curve = self.loss_curve_
+            self._start(together, loss, progress, standardise)
+            self.loss_curve_ = before_curve + self.loss_curve_
+            self.n_iter_ = len(self.loss_curve_)
+            return
+        network, places = widened(
+            before,
+            before.scaling.inputs(X),
+            stream.max_grid_size,
+            before.scaling.inputs(self._state.rows.X),
+        )
+        solver = self._stream_solver(network)
+        memory = None
+        if stream.memory is not None and solver == "lm":
+            memory = stream.memory.spread(network, places)
+        n_new = stream.n_pending + len(X)
+        untrained = tuple(values[-n_new:] for values in together)
+        batch = TrainingData.of(*canonical_rows(*untrained), network.scaling)
         data = TrainingData.of(*canonical_rows(*together), network.scaling)
         settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
         settings = replace(settings, solver=solver)
         problem = Problem(data, None, loss, settings, network.scaling)
+        penalty = problem.first_penalty(network)
         if settings.alpha == self._state.alpha:
-            penalty = widened_penalty(self._state.penalty, before, network)
-        else:
-            penalty = problem.first_penalty(network)
-        old_total, new_total = self._state.total_weight, float(weight.sum())
+            penalty = widened_penalty(self._state.penalty, before, network, penalty, fresh)
+        rows = self._state.rows.with_batch(network, *samples)
+        seen = rows.weighted()
+        witness = TrainingData.of(seen.X, seen.target, seen.weight, network.scaling)
+        past = Past(memory, stream.ground, witness, self._state.expected)
         curve: list[float] = []
-        with progress.phase("batch", settings.max_iter if solver == "lm" else 1) as phase:
+        max_iter = settings.max_iter if solver == "lm" else 1
+        with tuned_for_blocks(), progress.phase("batch", max_iter) as phase:
 
             def callback(value: float, latest: Network) -> bool:
                 curve.append(value)
                 return phase.step(value, lambda: latest)
 
-            share = new_total / (old_total + new_total)
-            state = learn(problem, network, penalty, memory, share, callback)
-        if not np.isfinite(state.loss):
-            raise ValueError(
-                "X or y lies so far beyond the batches before that the loss overflows (largest "
-                f"magnitudes {np.abs(X).max():.3g} and {np.abs(target).max():.3g}). Remove or "
-                "clip the samples."
+            state, expected = learn(problem, network, penalty, batch, past, callback)
+            if not np.isfinite(state.loss):
+                raise ValueError(
+                    "X or y lies so far beyond the batches before that the loss overflows "
+                    f"(largest magnitudes {np.abs(X).max():.3g} and {np.abs(target).max():.3g}). "
+                    "Remove or clip the samples."
+                )
+            remember = solver == "lm"
+            self._stream = stream.with_batch(
+                together,
+                memory,
+                *(state.network, state.penalty, loss),
+                remember=remember,
+                n_pending=0 if curve else n_new,
             )
-        self._stream = Stream.of(
-            together,
-            memory,
-            state.network,
-            state.penalty,
-            loss,
-            stream.max_grid_size,
-            solver == "lm",
-        )
-        rows = mixed_rows(self._state.rows.X, X, old_total, new_total)
-        self._store_state(state, rows, curve, old_total + new_total, settings.alpha)
-        self.solver_ = solver
-
-    def _store_state(
-        self,
-        state: State,
-        rows: FloatArray,
-        curve: list[float],
-        total_weight: float,
-        alpha: float | None,
-    ) -> None:
-        """Set the fitted attributes, `rows` standing for all samples."""
-        self.network_ = state.network
-        weight = np.ones(len(rows))
+        activity = activity_on(state.network, rows.X, rows.weight)
         self._state = FittedState(
-            penalty=state.penalty,
-            activity=activity_on(state.network, rows, weight),
-            rows=typical_rows(state.network, rows, weight),
-            total_weight=total_weight,
-            alpha=alpha,
+            state.penalty,
+            activity,
+            rows,
+            settings.alpha,
+            expected=expected,
         )
-        self.n_iter_ = self.n_iter_ + len(curve)
+        self.solver_ = solver
+        self._store_training(state, curve)
+
+    def _store_training(self, state: State, curve: list[float]) -> None:
+        """Set the fitted attributes that training has changed."""
+        self.network_ = state.network
         self.loss_curve_ = self.loss_curve_ + curve
+        self.n_iter_ = self.n_iter_ + len(curve)
         self.loss_ = state.loss
         self.best_loss_ = min(self.loss_curve_, default=0.0)
         if hasattr(self, "validation_loss_curve_"):
             del self.validation_loss_curve_
 
     def _stream_so_far(self, loss: Loss) -> Stream:
-        """Return the stream, with a memory of samples that have gone for the present network.
-
-        After `fit`, and after changes of the network, it is recalled from typical inputs.
-        """
-        network = self.network_
+        """Return the stream for the present network: after `fit`, and after changes, recalled."""
+        network, state = self.network_, self._state
         stream = getattr(self, "_stream", None)
         if stream is None:
-            nothing = np.empty((0, network.shape[0])), np.empty((0, network.shape[-1])), np.empty(0)
-            stream = Stream(*nothing, None, np.empty(0), MAX_GROWTH * network.grid_size)
-        if self._stream_solver(network) == "adam":
-            return replace(stream, memory=None)
-        gone = self._state.total_weight - float(stream.weight.sum())
-        if stream.memory is not None:
-            stale = not np.array_equal(stream.parameters, network.get_parameters())
-        else:
-            stale = gone > ROUNDING * self._state.total_weight
-        if not stale:
+            return Stream.after_fit(network, state.rows, state.penalty, loss)
+        if stream.is_of(network):
             return stream
-        memory = recalled(network, self._state.rows.X, self._state.penalty, loss, gone)
-        return replace(stream, memory=memory)
+        return stream.after_edit(network, state.rows, state.penalty, loss)
 
 
 class RegressorStreamMixin(StreamingMixin):

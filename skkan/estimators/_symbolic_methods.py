@@ -362,7 +362,7 @@ class SymbolicMixin:
 
     def _uncertainties(self) -> list[FloatArray]:
         scores = propagated(self._state.activity)[0]
-        return _editing.uncertainties(self.network_, scores, self.loss_, self._state.total_weight)
+        return _editing.uncertainties(self.network_, scores, self.loss_, self._state.rows.total)
 
     def _formula_names(self) -> list[str]:
         check_is_fitted(self)

@@ -54,3 +54,7 @@ class Scaling:
         """Return what :meth:`inputs` has been given, but for rounding."""
         scale = np.where(np.isfinite(self.input_scale), self.input_scale, 0.0)
         return self.input_shift + scale * inputs
+
+    def given_targets(self, target: FloatArray) -> FloatArray:
+        """Return what :meth:`targets` has been given, but for rounding."""
+        return self.output_shift + self.output_scale * target

@@ -28,6 +28,12 @@ class Loss(Protocol):
     def curvature_factor(self, out: FloatArray, weight: FloatArray) -> FloatArray:
         """Return ``A`` of shape (n_samples, n_outputs, n_columns)."""
 
+    def target_for(self, out: FloatArray, pull: FloatArray) -> FloatArray:
+        """Return targets at which the derivative of the loss by `out` is ``-pull``.
+
+        Where no target pulls as much, it is the one that pulls most.
+        """
+
 
 class SquaredLoss:
     """Half the squared error, ``|out - target|^2 / 2``."""
@@ -45,6 +51,10 @@ class SquaredLoss:
     def curvature_factor(self, out: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the square root of the weights on the diagonal."""
         return np.sqrt(weight)[:, None, None] * np.eye(out.shape[1])
+
+    def target_for(self, out: FloatArray, pull: FloatArray) -> FloatArray:
+        """Return ``out + pull``."""
+        return out + pull
 
 
 class BinaryLogLoss:
@@ -64,6 +74,10 @@ class BinaryLogLoss:
     def curvature_factor(self, out: FloatArray, weight: FloatArray) -> FloatArray:
         """Return ``sqrt(w p (1 - p))``."""
         return np.sqrt(weight[:, None] * expit(out) * expit(-out))[:, :, None]
+
+    def target_for(self, out: FloatArray, pull: FloatArray) -> FloatArray:
+        """Return probabilities."""
+        return np.clip(expit(out) + pull, 0.0, 1.0)
 
 
 class MultinomialLogLoss:
@@ -90,3 +104,8 @@ class MultinomialLogLoss:
         diagonal = np.arange(p.shape[1])
         factor[:, diagonal, diagonal] += root
         return np.sqrt(weight)[:, None, None] * factor
+
+    def target_for(self, out: FloatArray, pull: FloatArray) -> FloatArray:
+        """Return probabilities."""
+        moved = np.clip(softmax(out, axis=1) + pull, 0.0, 1.0)
+        return moved / moved.sum(axis=1, keepdims=True)

@@ -34,6 +34,8 @@ GROUPS = ("rough", "line")
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-20, 1e3
 BENDING = 2
 TINY = 1e-300
+# Of the squares of an edge's coefficients.
+ROUNDING = 1e-20
 
 
 @dataclass
@@ -250,6 +252,30 @@ class Penalty:
                 name: self.bounded(name, weight * factor**2) for name, weight in old.weights.items()
             }
         return moved
+
+    def kept_between(self, before: Network, after: Network) -> "Penalty":
+        """Return the penalty for other grids that has the same value for every edge.
+
+        Parameters
+        ----------
+        before, after : Network
+            The same network on the grids of this penalty and on others.
+        """
+        units = [np.ones(layer.n_subnodes) for layer in after.layers]
+        other = self.carried_to(after, units)
+        parts = zip(self.layers, other.layers, before.layers, after.layers, strict=True)
+        for own, new, old_layer, new_layer in parts:
+            if old_layer.grid is new_layer.grid:
+                continue
+            values = own.energies(old_layer.coef), new.energies(new_layer.coef)
+            size = (old_layer.coef**2).sum(axis=1)
+            for name, weight in own.weights.items():
+                had, has = values[0][name], values[1][name]
+                # What is zero but for rounding has no ratio.
+                known = np.minimum(had, has) > ROUNDING * size
+                ratio = np.where(known, had, 1.0) / np.where(known, has, 1.0)
+                new.weights[name] = other.bounded(name, weight * ratio)
+        return other
 
     def of_order(self, network: Network, order: int) -> "Penalty":
         """Return the penalty with roughness of another order and the same value at `network`."""

@@ -319,6 +319,28 @@ def end_hidden_grids(
             layer.regrid(layer.grid.on(ends), extend=True)
 
 
+def share_constants(network: Network, softmax: bool) -> None:
+    """Share the constants of the edges into a node out evenly, as the penalty wants them, in place.
+
+    The network stays the function that it is; under a softmax, its probabilities do.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    softmax : bool
+        Whether a constant added to all outputs changes nothing.
+    """
+    for depth, layer in enumerate(network.layers):
+        splines = layer.coef[:, : layer.grid.n_splines]
+        constants = np.where(layer.splined, splines.mean(axis=1), 0.0)
+        counts = layer.splined.sum(axis=0)
+        even = constants.sum(axis=0) / np.maximum(counts, 1)
+        if softmax and depth == len(network.layers) - 1 and counts.all():
+            even -= constants.sum() / layer.n_subnodes / counts
+        splines += np.where(layer.splined, even - constants, 0.0)[:, None, :]
+
+
 def _ranges(
     network: Network, data: Samples, n_jobs: int | None
 ) -> Iterator[tuple[Layer, FloatArray, FloatArray]]:

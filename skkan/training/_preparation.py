@@ -10,6 +10,7 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import BLOCK_BYTES, Samples
 from skkan.data._large_data import LargeData
 from skkan.data._samples import TrainingData, canonical_order, column_order, scaling_of
+from skkan.data._typical_rows import TypicalRows, typical_rows
 from skkan.data._weights import unit_of_weights, without_common_factor
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
@@ -139,10 +140,8 @@ def _scaled(raw: TrainingData, scaling: Scaling) -> TrainingData:
     return replace(raw, target=scaling.targets(raw.target))
 
 
-def typical_inputs(
-    network: Network, data: Samples, n_jobs: int | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Return some of the inputs, with those at which a node is smallest or largest.
+def typical_samples(network: Network, data: Samples, n_jobs: int | None = None) -> TypicalRows:
+    """Return rows that stand for all, with those at which a node is smallest or largest.
 
     Parameters
     ----------
@@ -152,19 +151,19 @@ def typical_inputs(
         Scaled samples.
     n_jobs : int, optional
         Number of threads.
-
-    Returns
-    -------
-    inputs : ndarray of shape (n_rows, n_inputs)
-        In the user's units; all if they are no more than ``SAMPLE_ROWS``.
-    weight : ndarray of shape (n_rows,)
-        Their weights; zero for those that are there as extremes only.
     """
     block = data.sample()
-    inputs, weight = block.inputs, block.weight
-    if len(inputs) < data.n_samples:
+    inputs, target, weight = block.inputs, block.target, block.weight
+    complete = len(inputs) == data.n_samples
+    weight = weight * (data.total / weight.sum())
+    if not complete:
         values = NodeValues(network.layers[:-1])
         found = data.rows(n_jobs=n_jobs).extremes(values, values.row_bytes)
-        inputs = np.concatenate([inputs, found.at_low, found.at_high])
-        weight = np.concatenate([weight, np.zeros(len(inputs) - len(weight))])
-    return network.scaling.given_inputs(inputs), weight
+        ends = np.concatenate([found.at_low, found.at_high])
+        inputs = np.concatenate([inputs, ends])
+        # They have no weight, and so no say in anything.
+        target = np.concatenate([target, np.zeros((len(ends), target.shape[1]))])
+        weight = np.concatenate([weight, np.zeros(len(ends))])
+    scaling = network.scaling
+    X, given = scaling.given_inputs(inputs), scaling.given_targets(target)
+    return typical_rows(network, X, given, weight, complete)

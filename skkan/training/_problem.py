@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import LinAlgError
 
 from skkan._typing import FloatArray
+from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import Rows, Samples
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
@@ -25,9 +26,11 @@ from skkan.training._grids import (
     hidden_quantile_share,
     holds_hidden_nodes,
     input_limit,
+    share_constants,
 )
+from skkan.training._initialization import embedded, pass_through_subnodes
 from skkan.training._posterior import PredictivePosterior, predictive_posterior
-from skkan.training._settings import Settings, State
+from skkan.training._settings import Settings, State, TrainingResult
 from skkan.training._smoothing import full_posterior
 from skkan.training._solver_choice import SOLVERS, SolverOptions
 
@@ -138,6 +141,17 @@ class Problem:
             return State(network, self.first_penalty(network))
         return State(network, state.penalty.carried_to(network, shrink))
 
+    def embedded(self, state: State) -> State:
+        """Return the state of an additive model as one of the shape that is asked for."""
+        arities = self.settings.arities
+        network, order = embedded(state.network, arities), state.penalty.order
+        shrink = self.follow(network, network.grid_size, order, fresh=True)
+        penalty = self.first_penalty(network).of_order(network, order)
+        columns = pass_through_subnodes(arities[0], self.settings.shape[-1])
+        for name, weight in state.penalty.layers[0].weights.items():
+            penalty.layers[0].weights[name][:, columns] = weight * shrink[0][columns] ** 2
+        return State(network, penalty, loss=state.loss)
+
     def holds(self, network: Network) -> bool:
         """Return whether no hidden node has left its grid."""
         return len(network.layers) == 1 or holds_hidden_nodes(
@@ -160,8 +174,12 @@ class Problem:
         network, penalty = state.network.copy(), state.penalty
         room = MARGIN + _stretch(penalty.order)
         end_hidden_grids(network, self.data, room, self.settings.n_jobs)
-        units = [np.ones(layer.n_subnodes) for layer in network.layers]
-        return replace(state, network=network, penalty=penalty.carried_to(network, units))
+        if self.settings.alpha is None:
+            penalty = penalty.kept_between(state.network, network)
+        else:
+            penalty = self.first_penalty(network)
+        share_constants(network, penalty.softmax)
+        return replace(state, network=network, penalty=penalty)
 
     def posterior(
         self, network: Network, penalty: Penalty, order: NDArray[np.intp]
@@ -184,6 +202,16 @@ class Problem:
                 return predictive_posterior(objective, network.get_parameters(), order, coupled)
             except LinAlgError:
                 return None
+
+    def expected_loss(
+        self, result: TrainingResult, posterior: PredictivePosterior | AnalysisPosterior | None
+    ) -> float | None:
+        """Return the mean loss of a sample like those of a training that has come to an end."""
+        if posterior is None or not result.converged:
+            return None
+        if self.loss.has_noise_level:
+            return 0.5 * float(posterior.noise.sum())
+        return self.loss_on(self.data, result.network)
 
     def validation_loss(self, network: Network) -> float:
         """Return the loss on the held-out samples."""

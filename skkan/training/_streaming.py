@@ -8,9 +8,14 @@ once (recursive least squares); for other models it is the Laplace approximation
 made likely, whose matrix grows with every batch (an iterated Kalman smoother of fixed lag). Where
 new batches have no samples the matrix holds the functions in place.
 
-A batch that leaves the grids widens them by intervals as long as the outermost. The B-splines that
-were there stay what they were, and new ones are zero on the old grid: neither the functions there
-nor what the memory says of them change.
+The approximation holds near the parameters where it was taken. So a step is taken only as far as
+the true loss of the rows that stand for all samples agrees with it.
+
+After a fit there is no such memory, but the rows it leaves behind. Where they are all rows there
+were, they go on as what they are. Otherwise they stand for the others (:func:`recalled`): with the
+network's own outputs as targets, but for what balances the penalty, and with the loss that the
+network leaves at the true targets added as a constant. That is a sum of squares, which no step can
+make negative, and it has forgotten neither the functions nor the noise.
 
 References
 ----------
@@ -18,6 +23,7 @@ D. Bertsekas, "Incremental least squares methods and the extended Kalman filter"
 Optimization 1996.
 H. Ritter, A. Botev and D. Barber, "Online structured Laplace approximations for overcoming
 catastrophic forgetting", NeurIPS 2018.
+A. Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal", Connection Science 1995.
 """
 
 from collections.abc import Callable
@@ -28,27 +34,29 @@ from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
-from skkan.network._layer import Layer
+from skkan.data._typical_rows import TypicalRows
 from skkan.network._network import Network
-from skkan.network._scaling import Scaling
+from skkan.objective._block_sums import LossFunction
 from skkan.objective._losses import Loss
 from skkan.objective._objective import Objective
-from skkan.objective._penalties import BENDING, Penalty
+from skkan.objective._penalties import TINY, Penalty
 from skkan.solvers._lm import minimize_lm
-from skkan.solvers._result import SolverResult
 from skkan.training._problem import Problem
 from skkan.training._settings import State
-from skkan.training._smoothing import full_posterior, update_smoothing
+from skkan.training._smoothing import Smoothing, full_posterior, update_smoothing
 
 # Training starts next to its end: the first step is a full one, and exact for additive models.
 FIRST_DAMPING = 1e-9
 # A batch need not be trained to convergence: its samples stay for the next ones.
 ROUND_ITER, MAX_ROUNDS = 30, 3
 WORTH_A_ROUND = 0.5
-# What lies beyond a grid that has grown by this factor is met along tangents.
-MAX_GROWTH = 8
-# Samples that are kept as they are.
-MAX_ROWS = 1000
+# Of the loss of some rows that stand for all samples.
+MOST_RISE = 1.1
+MAX_HALVINGS = 8
+# Standard errors of a mean loss.
+CHANCE = 2.0
+# Of the largest entry of the Gauss-Newton matrix.
+RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,47 @@ class Memory:
         return replace(self, anchor=anchor, gradient=gradient, matrix=matrix)
 
 
+@dataclass(frozen=True)
+class Past:
+    """What is left of samples that are no longer there.
+
+    Attributes
+    ----------
+    memory : Memory or None
+        Their loss, for the parameters of the network to be trained.
+    ground : float
+        Part of the summed loss that no parameters change.
+    rows : TrainingData or None
+        Scaled rows with their true targets that stand for all samples, also those that are there.
+    expected : float or None
+        Mean loss of a sample like those before, where training has ended; None if it has not.
+    """
+
+    memory: Memory | None = None
+    ground: float = 0.0
+    rows: TrainingData | None = None
+    expected: float | None = None
+
+    def explain(self, network: Network, batch: TrainingData, loss: Loss) -> bool:
+        """Return whether a network leaves no more of a batch than it is expected to.
+
+        Its mean loss may differ by as much as chance makes of it.
+        """
+        if self.expected is None:
+            return False
+        with np.errstate(all="ignore"):
+            out = network.outputs(batch.inputs)
+            each = np.array(
+                [
+                    loss.value(out[row : row + 1], batch.target[row : row + 1], np.ones(1))
+                    for row in range(batch.n_samples)
+                ]
+            )
+            mean = float(batch.weight @ each)
+            error = float(np.sqrt(batch.weight**2 @ (each - mean) ** 2))
+            return mean <= self.expected + CHANCE * error
+
+
 class StreamObjective(Objective):
     """Penalised mean loss of a batch and of all samples before it.
 
@@ -115,6 +164,8 @@ class StreamObjective(Objective):
         Regularisation.
     memory : Memory, optional
         Of the samples before, for the same parameters.
+    ground : float, default=0.0
+        Part of the summed loss that no parameters change.
     """
 
     def __init__(
@@ -124,15 +175,17 @@ class StreamObjective(Objective):
         loss: Loss,
         penalty: Penalty,
         memory: Memory | None = None,
+        ground: float = 0.0,
     ) -> None:
         total = batch.total + (0.0 if memory is None else memory.total)
         weight = batch.weight * (batch.total / total)
         super().__init__(network, replace(batch, weight=weight, total=total), loss, penalty)
         self._memory = memory
+        self._ground = ground
 
     def data_value(self, parameters: FloatArray) -> float:
         """Return the mean loss of all samples."""
-        value = super().data_value(parameters)
+        value = super().data_value(parameters) + self._ground / self.data.total
         if self._memory is not None:
             value += self._memory.at(parameters)[0] / self.data.total
         return value
@@ -140,6 +193,7 @@ class StreamObjective(Objective):
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return objective, gradient and the Gauss-Newton matrix of the loss of all samples."""
         value, gradient, matrix = super().normal_equations(parameters)
+        value += self._ground / self.data.total
         if self._memory is not None:
             own, slope = self._memory.at(parameters)
             total = self.data.total
@@ -163,45 +217,89 @@ class StreamObjective(Objective):
 
 
 def recalled(
-    network: Network, rows: FloatArray, penalty: Penalty, loss: Loss, total: float
-) -> Memory:
-    """Return a memory of samples that have not been kept, from some of their inputs.
+    network: Network, rows: TypicalRows, penalty: Penalty, loss: Loss, total: float
+) -> tuple[TypicalRows, float]:
+    """Return samples that stand for those that training has ended with, and their ground.
 
-    The Gauss-Newton matrix depends on the inputs only, and the gradient is taken to be zero
-    together with that of the penalty: training has ended there.
+    Their targets are what the network makes of them, moved as residuals are that balance the
+    penalty where training has ended, as far as the true loss there allows; so the penalty finds
+    nothing more to shrink. They leave less than the true loss, and the rest is the ground: a part
+    of the summed loss that no parameters change.
 
     Parameters
     ----------
     network : Network
         Where training has ended.
-    rows : ndarray of shape (n_samples, n_inputs)
-        Inputs in the units of the data that stand for all samples.
+    rows : TypicalRows
+        Rows that stand for all samples.
     penalty : Penalty
         The penalty of the training.
     loss : Loss
         Data fit.
     total : float
-        Sum of the weights of all samples.
+        Sum of the weights of the samples to be recalled.
     """
-    inputs = network.scaling.inputs(rows)
-    out = network.outputs(inputs)
-    data = TrainingData(inputs, out, np.full(len(rows), 1.0 / len(rows)), total)
+    rows = rows.weighted()
+    data = TrainingData.of(rows.X, rows.target, rows.weight, network.scaling)
+    out = network.outputs(data.inputs)
+    true = loss.value(out, data.target, data.weight)
+    pull = _balancing(network, replace(data, target=out), penalty, loss, true)
+    target = loss.target_for(out, pull)
+    ground = total * (true - loss.value(out, target, data.weight))
+    given = network.scaling.given_targets(target)
+    weight = rows.weight * (total / rows.total)
+    return replace(rows, target=given, weight=weight), ground
+
+
+def _balancing(
+    network: Network, data: TrainingData, penalty: Penalty, loss: Loss, limit: float
+) -> FloatArray:
+    """Return the residuals, of the shape of the outputs, that pull as much as the penalty does.
+
+    Parameters
+    ----------
+    network : Network
+        Where training has ended.
+    data : TrainingData
+        Its samples; the targets do not matter.
+    penalty : Penalty
+        The penalty of the training.
+    loss : Loss
+        Data fit.
+    limit : float
+        Their mean loss, which the residuals stay below.
+    """
+    objective = Objective(network, data, loss, penalty)
     parameters = network.get_parameters()
-    memory = StreamObjective(network, data, loss, penalty).memory(parameters)
-    return replace(memory, gradient=-total * penalty.value_and_gradient(network, parameters)[1])
+    matrix = objective.normal_equations(parameters)[2]
+    matrix = np.tril(matrix) + np.tril(matrix, -1).T
+    slope = objective.penalty.value_and_gradient(network, parameters)[1]
+    diagonal = np.arange(len(matrix))
+    matrix[diagonal, diagonal] += RIDGE * max(float(matrix.max()), TINY)
+    change = np.linalg.solve(matrix, slope)
+    function = LossFunction(network, loss)
+    trace = network.trace(data.inputs)
+    factor = loss.curvature_factor(trace.nodes[-1], np.ones(data.n_samples))
+    moved = function.tangent(trace, change)
+    pull: FloatArray = ((moved[:, None, :] @ factor) @ factor.transpose(0, 2, 1))[:, 0, :]
+    cost = 0.5 * float(data.weight @ (pull * moved).sum(axis=1))
+    return pull * min(1.0, (limit / cost) ** 0.5) if cost > 0.0 else np.zeros_like(pull)
 
 
 def learn(
     problem: Problem,
     network: Network,
     penalty: Penalty,
-    memory: Memory | None,
-    new_share: float,
+    batch: TrainingData,
+    past: Past,
     callback: Callable[[float, Network], bool],
-) -> State:
+) -> tuple[State, float | None]:
     """Train a network on new samples together with what is left of earlier ones.
 
     Adam goes over them once; Levenberg-Marquardt runs until it converges, or for some iterations.
+    A network with hidden layers that explains the new samples stays as it is: fitting them better
+    than those before would be fitting their noise. They count when others come that it does not
+    explain.
 
     Parameters
     ----------
@@ -212,10 +310,10 @@ def learn(
         Where to go on from; it stays as it is.
     penalty : Penalty
         For its grids.
-    memory : Memory or None
-        Of the samples that are no longer there.
-    new_share : float
-        What part of the weight of all samples the new ones have.
+    batch : TrainingData
+        The new samples alone, scaled.
+    past : Past
+        What is left of the samples before.
     callback : callable
         Called with objective and network after every iteration; stops the training by returning
         True.
@@ -224,234 +322,146 @@ def learn(
     -------
     state : State
         The trained network, its penalty and the objective, which is infinite if it overflows.
+    expected : float or None
+        Mean loss of a sample like these, as ``Past`` has it.
     """
-    batch = problem.data
-    assert isinstance(batch, TrainingData)
-    stopped = False
+    data = problem.data
+    assert isinstance(data, TrainingData)
     by_passes = problem.settings.solver == "adam"
-    left = problem.settings.max_iter
+    start = network.get_parameters()
 
-    def solve(penalty: Penalty, start: FloatArray) -> tuple[StreamObjective, SolverResult]:
-        nonlocal left
-        objective = StreamObjective(network, batch, problem.loss, penalty, memory)
+    def objective_for(penalty: Penalty) -> StreamObjective:
+        return StreamObjective(network, data, problem.loss, penalty, past.memory, past.ground)
+
+    objective = objective_for(penalty)
+    if not np.isfinite(objective.value(start)):
+        return State(network, penalty), None
+    if problem.settings.alpha is None:
+        # As a prior it weighs as much as before, and the mean loss of all samples more.
+        share = 1.0 - batch.total / objective.data.total
+        weights = [
+            {name: penalty.bounded(name, share * weight) for name, weight in own.weights.items()}
+            for own in penalty.layers
+        ]
+        objective = objective_for(penalty.with_weights(weights))
+    if objective.bends and not by_passes and past.explain(network, batch, problem.loss):
+        return State(network, objective.penalty, loss=objective.value(start)), past.expected
+    training = _Rounds(problem, network, callback)
+    if by_passes:
+        parameters = training.solve(objective, start)
+    else:
+        objective, parameters = training.by_evidence(objective, objective_for, start)
+    if past.memory is not None and past.rows is not None:
+        truth = Objective(network, past.rows, problem.loss, objective.penalty)
+        parameters = _as_far_as_true(truth, start, parameters)
+    trained = _with_parameters(network, parameters)
+    state = State(trained, objective.penalty, training.smoothing, objective.value(parameters))
+    return state, training.expected
+
+
+class _Rounds:
+    """Runs of the solver, between which the penalty weights follow the evidence if they may.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives loss and settings.
+    network : Network
+        The network.
+    callback : callable
+        As :func:`learn` takes it.
+
+    Attributes
+    ----------
+    smoothing : Smoothing or None
+        Of the end.
+    expected : float or None
+        As :func:`learn` returns it.
+    """
+
+    def __init__(
+        self, problem: Problem, network: Network, callback: Callable[[float, Network], bool]
+    ) -> None:
+        self._problem = problem
+        self._network = network
+        self._callback = callback
+        self._left = problem.settings.max_iter
+        self._stopped = False
+        self.smoothing: Smoothing | None = None
+        self.expected: float | None = None
+
+    def solve(self, objective: StreamObjective, start: FloatArray) -> FloatArray:
+        """Run the solver once, and return the parameters."""
 
         def after_iteration(value: float, parameters: FloatArray) -> bool:
-            nonlocal stopped
-            stopped = callback(value, _with_parameters(network, parameters))
-            return stopped
+            self._stopped = self._callback(value, _with_parameters(self._network, parameters))
+            return self._stopped
 
-        tol = problem.settings.tol
-        if by_passes:
-            found = problem.solver_options.minimize(objective, start, 1, tol, after_iteration)
+        settings = self._problem.settings
+        if settings.solver == "adam":
+            minimize = self._problem.solver_options.minimize
+            found = minimize(objective, start, 1, settings.tol, after_iteration)
         else:
-            max_iter = min(ROUND_ITER, left)
-            found = minimize_lm(objective, start, max_iter, tol, after_iteration, FIRST_DAMPING)
-        left -= found.n_iter
-        return objective, found
+            max_iter = min(ROUND_ITER, self._left)
+            found = minimize_lm(
+                objective, start, max_iter, settings.tol, after_iteration, FIRST_DAMPING
+            )
+        self._left -= found.n_iter
+        return found.parameters
 
-    start = network.get_parameters()
-    objective = StreamObjective(network, batch, problem.loss, penalty, memory)
-    if not np.isfinite(objective.value(start)):
-        return State(network, penalty)
-    chosen = problem.settings.alpha is None
-    if chosen:
-        # As a prior it weighs as much as before, and the mean loss of all samples more.
-        penalty = penalty.with_weights(
-            [
-                {n: penalty.bounded(n, (1.0 - new_share) * w) for n, w in own.weights.items()}
-                for own in penalty.layers
-            ]
-        )
-    objective, found = solve(penalty, start)
-    if chosen and not by_passes and network.splined.any():
-        smoothing = update_smoothing(objective, found.parameters, full_posterior)
-        for _ in range(MAX_ROUNDS):
-            if stopped or left <= 0:
+    def by_evidence(
+        self,
+        objective: StreamObjective,
+        objective_for: Callable[[Penalty], StreamObjective],
+        start: FloatArray,
+    ) -> tuple[StreamObjective, FloatArray]:
+        """Run the solver, and again with other weights as long as the evidence grows."""
+        parameters = self.solve(objective, start)
+        network = self._network
+        if not network.splined.any():
+            return objective, parameters
+        chosen = self._problem.settings.alpha is None
+        if not chosen and not objective.bends:
+            return objective, parameters
+        smoothing = update_smoothing(objective, parameters, full_posterior)
+        for _ in range(MAX_ROUNDS if chosen else 0):
+            if self._stopped or self._left <= 0:
                 break
-            trial, reached = solve(smoothing.by_edge, found.parameters)
-            latest = update_smoothing(trial, reached.parameters, full_posterior)
+            trial = objective_for(smoothing.by_edge)
+            reached = self.solve(trial, parameters)
+            latest = update_smoothing(trial, reached, full_posterior)
             if latest.log_evidence < smoothing.log_evidence + WORTH_A_ROUND:
                 break
-            objective, found, smoothing = trial, reached, latest
-    trained = _with_parameters(network, found.parameters)
-    return State(trained, objective.penalty, loss=found.value)
+            objective, parameters, smoothing = trial, reached, latest
+        self.smoothing = smoothing
+        self.expected = expected_loss(objective, parameters, smoothing)
+        return objective, parameters
+
+
+def expected_loss(objective: Objective, parameters: FloatArray, smoothing: Smoothing) -> float:
+    """Return the mean loss of a sample like those that the parameters have been fitted to."""
+    if not objective.loss.has_noise_level:
+        return objective.data_value(parameters)
+    return 0.5 * smoothing.noise * objective.data.n_outputs
+
+
+def _as_far_as_true(truth: Objective, start: FloatArray, end: FloatArray) -> FloatArray:
+    """Return how far the way from `start` to `end` can be gone without a rise of the true loss.
+
+    It is measured on some of all samples, and so may rise a little where it falls for all.
+    """
+    limit = MOST_RISE * truth.value(start)
+    share = 1.0
+    for _ in range(MAX_HALVINGS):
+        there = start + share * (end - start)
+        value = truth.value(there)
+        if np.isfinite(value) and value <= limit:
+            return there
+        share *= 0.5
+    return start
 
 
 def _with_parameters(network: Network, parameters: FloatArray) -> Network:
     other = network.copy()
     other.set_parameters(parameters)
     return other
-
-
-def completed(scaling: Scaling, X: FloatArray, target: FloatArray) -> Scaling:
-    """Return the scaling with a unit for what varies for the first time.
-
-    Columns and targets that have been constant get one; their old samples are where they were, at
-    zero.
-
-    Parameters
-    ----------
-    scaling : Scaling
-        Of the samples before.
-    X : ndarray of shape (n_samples, n_inputs)
-        New inputs.
-    target : ndarray of shape (n_samples, n_outputs)
-        New targets.
-    """
-    reach = np.abs(X - scaling.input_shift).max(axis=0)
-    spread = np.abs(target - scaling.output_shift).max(axis=0)
-    fixed = np.isinf(scaling.input_scale) & (reach > 0.0)
-    flat = (scaling.output_scale == 0.0) & (spread > 0.0)
-    return replace(
-        scaling,
-        input_scale=np.where(fixed, reach, scaling.input_scale),
-        output_scale=np.where(flat, spread, scaling.output_scale),
-    )
-
-
-def widened(
-    network: Network, inputs: FloatArray, max_grid_size: int
-) -> tuple[Network, NDArray[np.intp]]:
-    """Return the network on grids that `inputs` do not leave, and the places of its parameters.
-
-    On the old grids the function stays as it is. Grids with a base function, which would change
-    with the ends of its grid, stay as they are.
-
-    Parameters
-    ----------
-    network : Network
-        Stays as it is.
-    inputs : ndarray of shape (n_samples, n_inputs)
-        Scaled inputs.
-    max_grid_size : int
-        Largest number of intervals of a grid.
-
-    Returns
-    -------
-    network : Network
-        The same network if no grid is left.
-    places : ndarray of int of shape (n_parameters,)
-        Where the parameters of `network` are among those of the new one.
-    """
-    other = network.copy()
-    offsets, nodes = [], inputs
-    for depth, layer in enumerate(other.layers):
-        before, after = _missing_intervals(layer, nodes, max_grid_size)
-        offsets.append(before)
-        other.layers[depth] = _widened_layer(layer, before, after)
-        nodes = other.layers[depth].outputs(nodes)
-    places: list[NDArray[np.intp]] = []
-    # As floats, the type of every parameter vector; they are exact.
-    numbers = np.arange(other.n_parameters, dtype=np.float64)
-    for layer, old, before, own in zip(
-        other.layers, network.layers, offsets, other.split(numbers), strict=True
-    ):
-        rows = before[:, None] + np.arange(old.grid.n_splines)
-        if layer.base is not None:
-            rows = np.concatenate([rows, np.full((layer.n_in, 1), layer.n_features - 1)], axis=1)
-        places.append(np.take_along_axis(own, rows[:, :, None], axis=1).ravel().astype(np.intp))
-    places.append(numbers[other.n_coefficients :].astype(np.intp))
-    return other, np.concatenate(places)
-
-
-def widened_penalty(penalty: Penalty, old: Network, new: Network) -> Penalty:
-    """Return the penalty for wider grids that asks the same of the functions on the old ones.
-
-    Roughness and slope are measured in grid coordinates, whose unit has grown.
-
-    Parameters
-    ----------
-    penalty : Penalty
-        For the grids of `old`.
-    old, new : Network
-        As :func:`widened` takes and returns them.
-    """
-    unscaled = [np.ones(layer.n_subnodes) for layer in new.layers]
-    other = penalty.carried_to(new, unscaled)
-    for own, before, after in zip(other.layers, old.layers, new.layers, strict=True):
-        ratio = (before.half_span / after.half_span)[:, None]
-        for name, power in (("rough", 2 * BENDING - 1), ("line", 2)):
-            own.weights[name] = other.bounded(name, own.weights[name] * ratio**power)
-    return other
-
-
-def _missing_intervals(
-    layer: Layer, nodes: FloatArray, max_grid_size: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return for every node how many intervals its grid lacks below and above; equal sums."""
-    ends = layer.grid.breakpoints
-    room = max_grid_size - layer.grid.grid_size
-    nothing = np.zeros(layer.n_in, dtype=np.intp)
-    if layer.base is not None or room <= 0 or not len(nodes):
-        return nothing, nothing
-    below = (ends[:, 0] - nodes.min(axis=0)) / (ends[:, 1] - ends[:, 0])
-    above = (nodes.max(axis=0) - ends[:, -1]) / (ends[:, -1] - ends[:, -2])
-    limits = np.ceil(np.clip(np.nan_to_num([below, above]), 0.0, 1e6)).astype(np.intp)
-    needed = limits.sum(axis=0)
-    count = min(int(needed.max()), room)
-    # Where there is no room for all, both sides lose in proportion.
-    shares = count * limits[0] // np.maximum(needed, 1)
-    before = np.where(needed <= count, limits[0], shares)
-    return before, count - before
-
-
-def _widened_layer(layer: Layer, before: NDArray[np.intp], after: NDArray[np.intp]) -> Layer:
-    """Return the layer with more intervals at both ends of its grids."""
-    if not (before + after).any():
-        return layer
-    grid = layer.grid
-    ends = grid.breakpoints
-    first, last = ends[:, 1] - ends[:, 0], ends[:, -1] - ends[:, -2]
-    rows = [
-        np.concatenate(
-            [
-                row[0] - lower * np.arange(n_lower, 0, -1),
-                row,
-                row[-1] + upper * np.arange(1, n_upper + 1),
-            ]
-        )
-        for row, lower, n_lower, upper, n_upper in zip(
-            ends, first, before, last, after, strict=True
-        )
-    ]
-    wide = grid.on(np.array(rows))
-    # New coefficients go on along straight lines, or stay what they are where the grid is clamped.
-    n_splines = grid.n_splines
-    places = np.arange(wide.n_splines) - before[:, None]
-    nearest = np.clip(places, 0, n_splines - 1)
-    sites = grid.greville()
-    steps = np.diff(layer.coef[:, :n_splines], axis=1) / np.diff(sites, axis=1)[:, :, None]
-    excess = wide.greville() - np.take_along_axis(sites, nearest, axis=1)
-    if grid.clamped:
-        excess = np.zeros_like(excess)
-    slopes = np.where((places < 0)[:, :, None], steps[:, :1], steps[:, -1:])
-    coef = np.take_along_axis(layer.coef, nearest[:, :, None], axis=1)
-    coef += np.where(places == nearest, 0.0, excess)[:, :, None] * slopes
-    return Layer(wide, coef, layer.base, layer.active, layer.symbols, layer.arities)
-
-
-def mixed_rows(old: FloatArray, new: FloatArray, old_total: float, new_total: float) -> FloatArray:
-    """Return at most about ``MAX_ROWS`` rows that stand for all samples so far.
-
-    Parameters
-    ----------
-    old : ndarray of shape (n_old, n_inputs)
-        Rows that stand for the samples before.
-    new : ndarray of shape (n_new, n_inputs)
-        Inputs of a batch.
-    old_total, new_total : float
-        Sums of the weights of both.
-    """
-    if len(old) + len(new) > MAX_ROWS:
-        share = new_total / (old_total + new_total)
-        # Neither goes without any.
-        n_new = int(np.clip(round(share * MAX_ROWS), 1, min(len(new), MAX_ROWS - 1)))
-        old, new = _thinned(old, MAX_ROWS - n_new), _thinned(new, n_new)
-    return np.concatenate([old, new])
-
-
-def _thinned(rows: FloatArray, count: int) -> FloatArray:
-    """Return `count` of the rows, evenly spaced, or all if there are no more."""
-    if len(rows) <= count:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.intp)]

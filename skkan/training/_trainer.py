@@ -18,7 +18,6 @@ from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan.training._grids import refine_inputs
-from skkan.training._initialization import embedded, pass_through_subnodes
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
 from skkan.training._race import races
@@ -109,17 +108,20 @@ class Trainer:
             with tuned_for_blocks(), np.errstate(all="ignore"):
                 self._train_from(start)
         except KeyboardInterrupt:
+            # A start that has not been trained is no better than what there was before.
             if not hasattr(self, "best"):
                 raise
             message = "Training interrupted; the best network so far is kept."
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
             pass
-        end = self.problem.ended(self._with_next_weights(self.best))
+        with tuned_for_blocks(), np.errstate(all="ignore"):
+            end = self.problem.ended(self._with_next_weights(self.best))
+            loss = self._objective_of(end)
         return TrainingResult(
             end.network,
             end.penalty,
-            end.loss,
+            loss,
             self.n_iter,
             self.loss_curve,
             self.validation_curve,
@@ -133,10 +135,13 @@ class Trainer:
         """
         if not self._goes_on or not self._at_rest or self.converged or state.smoothing is None:
             return state
-        state = replace(state, penalty=state.smoothing.by_edge)
+        return replace(state, penalty=state.smoothing.by_edge)
+
+    def _objective_of(self, state: State) -> float:
+        """Return the objective, which is another one than in training where grids have moved."""
         network = state.network
         objective = self.problem.objective(network, state.penalty, self.problem.rows(network))
-        return replace(state, loss=objective.value(network.get_parameters()))
+        return objective.value(network.get_parameters())
 
     def _train_from(self, start: tuple[Network, Penalty | None] | None) -> None:
         if start is None:
@@ -144,7 +149,10 @@ class Trainer:
             return
         network, penalty = start
         self._goes_on = penalty is not None
-        self.best = State(network, penalty or self.problem.first_penalty(network))
+        state = State(network, penalty or self.problem.first_penalty(network))
+        if network.shape != self.settings.shape:
+            state = self.problem.embedded(state)
+        self.best = state
         self._train([self.best], search=False)
 
     def _train_anew(self) -> None:
@@ -193,9 +201,10 @@ class Trainer:
         """Let random starts race, and return those that are worth a closer look, best first."""
         with self.progress.phase(self.label + "race") as phase:
             for runners in races(self.problem, self.rng):
+                if not np.isfinite(runners[0].loss):
+                    continue
                 self.best = runners[0]
-                started = np.isfinite(self.best.loss)
-                if started and phase.step(self.best.loss, lambda: self.best.network):
+                if phase.step(self.best.loss, lambda: self.best.network):
                     break
         return runners
 
@@ -494,15 +503,7 @@ class Trainer:
         )
 
     def _become(self, additive: "Trainer") -> None:
-        """Take over the additive model, written as a network of the shape that was asked for."""
-        arities = self.settings.arities
-        network = embedded(additive.best.network, arities)
-        order = additive.best.penalty.order
-        shrink = self.problem.follow(network, network.grid_size, order, fresh=True)
-        penalty = self.problem.first_penalty(network).of_order(network, order)
-        columns = pass_through_subnodes(arities[0], self.settings.shape[-1])
-        for name, weight in additive.best.penalty.layers[0].weights.items():
-            penalty.layers[0].weights[name][:, columns] = weight * shrink[0][columns] ** 2
-        self.best = State(network, penalty, loss=additive.best.loss)
+        """Take over the additive model."""
+        self.best = additive.best
         self.n_iter, self.loss_curve = additive.n_iter, additive.loss_curve
         self.converged = additive.converged

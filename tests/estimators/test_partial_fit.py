@@ -6,12 +6,14 @@ import pytest
 from estimator_data import Recorder
 from networks import assert_close, linear_minimum
 from scipy.sparse import csr_array
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skkan import KANClassifier, KANRegressor
 from skkan.data._samples import TrainingData
 from skkan.estimators import _partial_fit
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
+from skkan.training import _stream
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.fixture(params=[1000, 30], ids=["long", "short"])
 def memory_span(request, monkeypatch):
     """Number of the latest samples that are kept as they are."""
-    monkeypatch.setattr(_partial_fit, "MAX_ROWS", request.param)
+    monkeypatch.setattr(_stream, "MAX_ROWS", request.param)
     return request.param
 
 
@@ -313,9 +315,10 @@ def test_solvers_without_batches_have_no_such_method(cls):
 @pytest.mark.skipif(not hasattr(KANRegressor, "set_callbacks"), reason="no callbacks")
 def test_callbacks_see_batches_and_may_stop_them():
     X, y = draw(200)
-    model = KANRegressor((2,), alpha=1e-4, max_iter=10, random_state=0).partial_fit(X[:50], y[:50])
+    model = KANRegressor((2,), alpha=1e-4, max_iter=10, random_state=0)
+    model.partial_fit(X[:80], y[:80])
     recorder = Recorder(stop=lambda context: context.task_name == "iteration")
-    model.set_callbacks(recorder).partial_fit(X[50:], y[50:])
+    model.set_callbacks(recorder).partial_fit(X[80:], y[80:])
     assert [phase.task_name for phase in recorder.phases] == ["batch"]
     assert len(recorder.iterations(recorder.phases[0])) == 1
     assert model.loss_ == model.loss_curve_[-1]
@@ -323,7 +326,7 @@ def test_callbacks_see_batches_and_may_stop_them():
 
 def test_networks_too_large_for_a_matrix_go_over_their_samples_by_adam(monkeypatch):
     monkeypatch.setattr(_partial_fit, "DENSE_MAX_PARAMETERS", 10)
-    X, y = draw(40)
+    X, y = draw(80)
     model = KANRegressor((2,), alpha=1e-4, max_iter=5, random_state=0, solver="lm")
     with pytest.raises(ValueError, match=r"64, more than 10\. Set solver='adam'"):
         model.partial_fit(X, y)
@@ -369,3 +372,113 @@ def test_verbose_streams_print_a_line_per_batch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("[KANRegressor] batch: ")
+
+
+def smooth_noise(n_samples, noise, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.0, 1.0, size=(n_samples, 2))
+    y = np.sin(3.0 * X[:, 0]) * (1.0 + X[:, 1])
+    return X, y + noise * rng.normal(size=n_samples)
+
+
+EDITS = {
+    "fit": lambda model: model,
+    "refine": lambda model: model.refine(10),
+    "fix_symbolic": lambda model: model.fix_symbolic(0, 0, 0, "sin"),
+    "prune": lambda model: model.prune(),
+}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("edit", EDITS)
+def test_going_on_with_rows_of_the_fit_does_not_spoil_a_model(edit, noise):
+    X, y = smooth_noise(100, noise, 10)
+    X_test, y_test = smooth_noise(1000, 0.0, 1)
+    model = EDITS[edit](KANRegressor((2,), random_state=0).fit(X, y))
+    before = model.score(X_test, y_test)
+    model.partial_fit(X[:50], y[:50])
+    assert model.score(X_test, y_test) > before - 5e-3
+    assert model.loss_ >= 0.0
+
+
+@pytest.mark.parametrize("n_samples", [300, 2000])
+@pytest.mark.parametrize("hidden", [(), (2,)])
+def test_the_noise_of_a_fit_is_remembered(hidden, n_samples):
+    rng = np.random.default_rng(0)
+    X, y = smooth_noise(n_samples, 0.5, 0)
+    model = KANRegressor(hidden, alpha="auto", max_iter=200, random_state=0).fit(X, y)
+    first = model.loss_
+    before = [weight.copy() for weight in model.alpha_]
+    for _ in range(2):
+        X, y = smooth_noise(20, 0.5, rng.integers(1000))
+        model.partial_fit(X, y)
+    assert 0.8 * first < model.loss_ < 1.5 * first
+    for old, new in zip(before, model.alpha_, strict=True):
+        assert (new > 0.1 * old).all()
+
+
+def test_weights_of_the_fit_are_remembered():
+    X, y = smooth_noise(200, 0.1, 0)
+    weight = np.where(X[:, 0] < 0.0, 50.0, 1.0)
+    X_new = np.abs(smooth_noise(30, 0.0, 1)[0])
+    y_new = np.full(30, 3.0)
+    parameters = {"hidden_layer_sizes": (), "alpha": 1e-6, "knots": "uniform"}
+    model = KANRegressor(**parameters).fit(X, y, sample_weight=weight)
+    model.partial_fit(X_new, y_new)
+    both = np.concatenate([X, X_new]), np.concatenate([y, y_new])
+    expected = minimum_of_all(model, *both, np.concatenate([weight, np.ones(30)]))
+    assert_close(model.predict(both[0]), expected, 1e-6)
+
+
+def test_a_column_may_begin_to_vary_in_the_second_batch():
+    X, y = draw(300)
+    y = np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2
+    first = X[:100].copy()
+    first[:, 1] = 0.5
+    model = KANRegressor((), random_state=0)
+    model.partial_fit(first, np.sin(3.0 * first[:, 0]) + first[:, 1] ** 2)
+    model.partial_fit(X[100:], y[100:])
+    assert model.score(X, y) > 0.99
+    # After a fit the network is kept, and the column gets its edges all the same.
+    kept = KANRegressor((), random_state=0).fit(first, np.sin(3.0 * first[:, 0]) + 0.25)
+    for start in (100, 200):
+        kept.partial_fit(X[start : start + 100], y[start : start + 100])
+    assert kept.score(X, y) > 0.95
+
+
+def test_samples_may_come_one_at_a_time():
+    X, y = draw(60, n_columns=2)
+    model = KANRegressor((), random_state=0)
+    for row in range(60):
+        model.partial_fit(X[row : row + 1], y[row : row + 1])
+    X_test, y_test = draw(500, seed=1, n_columns=2)
+    whole = KANRegressor((), random_state=0).fit(X, y)
+    assert model.score(X_test, y_test) > whole.score(X_test, y_test) - 0.05
+
+
+def test_a_sample_far_out_hardly_moves_the_rest():
+    X, y = draw(200, n_columns=2)
+    model = KANRegressor((), random_state=0).fit(X, y)
+    before = model.score(X, y)
+    model.partial_fit([[1e3, 0.0]], [0.0])
+    assert model.network_.grid_size == 5
+    assert model.score(X, y) > before - 0.1
+
+
+def test_what_is_kept_of_a_batch_does_not_keep_the_batch_alive():
+    X, y = draw(1500, n_columns=2)
+    model = KANRegressor((), alpha=1e-3).partial_fit(X, y)
+    stream = model._stream
+    for values in (stream.X, stream.target, stream.weight):
+        assert values.base is None
+
+
+def test_thread_limits_are_put_back():
+    def limits():
+        return [pool["num_threads"] for pool in threadpool_info()]
+
+    X, y = draw(100)
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = limits()
+        KANRegressor((), alpha=1e-3).partial_fit(X, y).partial_fit(X, y)
+        assert limits() == before

@@ -72,11 +72,14 @@ def test_scores_after_a_change_come_from_a_thousand_typical_rows():
 def test_rows_kept_for_their_extremes_only_have_no_weight():
     X, y, weight = samples(3000)
     network = KANRegressor((), random_state=0).fit(X, y).network_
-    kept_rows = typical_rows(network, X, weight)
-    rows, own = kept_rows.X, kept_rows.weight
-    assert (own > 0.0).sum() == 1000
-    assert 1000 < len(rows) <= 1000 + 2 * 3
-    np.testing.assert_array_equal(rows.max(axis=0), X.max(axis=0))
-    kept = own > 0.0
-    known = {(*row, w) for row, w in zip(X.tolist(), weight.astype(np.float32), strict=True)}
-    assert {(*row, w) for row, w in zip(rows[kept].tolist(), own[kept], strict=True)} <= known
+    rows = typical_rows(network, X, y[:, None], weight)
+    own = rows.weighted()
+    assert len(own.X) == 1000
+    assert 1000 < len(rows.X) <= 1000 + 2 * 3 * 2
+    np.testing.assert_array_equal(rows.X.max(axis=0), X.max(axis=0))
+    # They stand for all: their weights are those of the others, too.
+    share = own.total / sum(weight[(row == X).all(axis=1)].sum() for row in own.X)
+    known = {(*row, t) for row, t in zip(X.tolist(), y, strict=True)}
+    assert {(*row, t) for row, t in zip(own.X.tolist(), own.target[:, 0], strict=True)} <= known
+    assert rows.total == pytest.approx(weight.sum())
+    assert share > 1.0

@@ -5,7 +5,7 @@ from networks import assert_close, draw_network
 from skkan.data import _samples
 from skkan.data._samples import TrainingData
 from skkan.training import _preparation
-from skkan.training._preparation import prepared, typical_inputs
+from skkan.training._preparation import prepared, typical_samples
 
 
 @pytest.fixture
@@ -49,17 +49,21 @@ def test_the_data_stay_as_they_are(samples):
         np.testing.assert_array_equal(own, copy)
 
 
-def test_typical_inputs_of_many_hold_the_extremes_of_every_node(monkeypatch):
+def test_typical_samples_of_many_hold_the_extremes_of_every_node(monkeypatch):
     network = draw_network(np.random.default_rng(0), (2, 3, 1))
     inputs = np.random.default_rng(1).uniform(-1.0, 1.0, size=(500, 2))
     data = TrainingData.unscaled(inputs, inputs[:, :1], np.ones(500))
-    every, weight = typical_inputs(network, data)
-    np.testing.assert_array_equal(every, inputs)
-    np.testing.assert_array_equal(weight, data.weight)
+    rows = typical_samples(network, data)
+    np.testing.assert_array_equal(rows.X, inputs)
+    np.testing.assert_allclose(rows.weight, 1.0, rtol=1e-12)
+    assert rows.complete
     monkeypatch.setattr(_samples, "SAMPLE_ROWS", 20)
-    few, weight = typical_inputs(network, data)
-    assert len(few) == len(weight) == 20 + 2 * 5
-    assert np.flatnonzero(weight).tolist() == list(range(20))
-    for some, every in zip(network.node_values(few), network.node_values(inputs), strict=True):
+    few = typical_samples(network, data)
+    assert not few.complete
+    assert len(few.X) == 20 + 2 * 5
+    assert np.flatnonzero(few.weight).tolist() == list(range(20))
+    assert few.total == pytest.approx(500.0)
+    np.testing.assert_array_equal(few.target[:20], few.X[:20, :1])
+    for some, every in zip(network.node_values(few.X), network.node_values(inputs), strict=True):
         assert_close(some.min(axis=0), every.min(axis=0), 1e-12)
         assert_close(some.max(axis=0), every.max(axis=0), 1e-12)

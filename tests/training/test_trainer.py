@@ -242,8 +242,9 @@ def test_training_goes_on_from_a_start_without_a_race(phases):
     phases.clear()
     again = trainer(X, y).run((first.network, first.penalty))
     assert [name for name, _ in phases] == ["grid size 3", "polish"]
-    assert again.loss <= first.loss * (1.0 + 1e-9)
-    assert max(again.loss_curve) <= first.loss * (1.0 + 1e-9)
+    # Of the solver's tolerance: hidden grids end elsewhere when training is over.
+    assert again.loss <= first.loss * (1.0 + 1e-5)
+    assert max(again.loss_curve) <= first.loss * (1.0 + 1e-5)
 
 
 def test_network_is_kept_where_the_evidence_is_clear(phases):
@@ -276,7 +277,7 @@ def test_additive_model_takes_the_place_of_a_network_without_use(phases, solver)
     seen = list(phases)
     additive = trainer(X, y, alpha=None, shape=(3, 1), solver=solver).run()
     assert largest_difference(additive.network(X), result.network(X)) < 1e-3
-    assert result.network.shape == (3, 2, 1)
+    assert result.network.shape == (3, 1)
     # The iterations of the network that was given up do not count.
     assert result.n_iter == len(result.loss_curve) == n_iterations(seen, "additive ")
     assert n_iterations(seen, "") > 0
@@ -391,15 +392,19 @@ def test_classes_have_no_noise_level_to_be_free_of():
     assert run.run().penalty.order == BENDING
 
 
-def test_the_additive_model_hands_on_its_order():
+def test_the_additive_model_hands_on_its_order_when_training_goes_on():
     X, _ = curved_data()
-    result = trainer(X, np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2, grid_sizes=(5, 10), alpha=None).run()
+    y = np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2
+    first = trainer(X, y, grid_sizes=(5, 10), alpha=None).run()
+    assert first.network.shape == (2, 1)
+    assert first.penalty.order == 4
+    result = trainer(X, y, grid_sizes=(5, 10), alpha=None).run((first.network, first.penalty))
     assert result.network.shape == (2, 2, 1)
     assert result.penalty.order == 4
     layer = result.network.layers[1]
     # Room for polynomials that go on.
     assert (layer.grid.high - layer.grid.low).max() > 2.0 * (1.05 + 0.1)
-    assert not result.network.layers[0].coef[:, :, 1].any()
+    assert largest_difference(result.network(X), first.network(X)) < 1e-2
 
 
 def test_of_several_finalists_the_one_of_highest_evidence_wins(monkeypatch):
