@@ -8,12 +8,12 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
-from skkan.network._base_functions import BASE_FUNCTIONS, BaseFunction
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._base_functions import BASE_FUNCTIONS, BaseFunction
+from skkan.network.functions._splines import SplineGrid
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty

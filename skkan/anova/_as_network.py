@@ -20,7 +20,7 @@ from skkan.anova._families import Solution
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid
+from skkan.network.functions._splines import SplineGrid
 
 HIDDEN = 2e-3
 

@@ -22,7 +22,7 @@ from scipy.linalg import eigh
 
 from skkan._typing import FloatArray
 from skkan.data._blocks import Block
-from skkan.network._splines import SplineGrid
+from skkan.network.functions._splines import SplineGrid
 
 INTERVALS = 40
 RANK_SHARE = 0.5

@@ -196,7 +196,7 @@ class RowBlocks:
     >>> from skkan.data._blocks import RowBlocks
     >>> from skkan.data._samples import TrainingData
     >>> from skkan.network._layer import Layer
-    >>> from skkan.network._splines import SplineGrid
+    >>> from skkan.network.functions._splines import SplineGrid
     >>> layer = Layer(SplineGrid(np.array([[-1.0, 1.0]]), degree=1), np.zeros((1, 2, 1)))
     >>> inputs = np.linspace(-1.0, 1.0, 101)[:, None]
     >>> data = TrainingData(inputs, inputs**2, np.full(101, 1.0 / 101), 101.0)

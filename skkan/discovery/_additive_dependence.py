@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from skkan._typing import FloatArray
-from skkan.network._splines import SplineGrid, uniform_breakpoints
+from skkan.network.functions._splines import SplineGrid, uniform_breakpoints
 
 DEGREE = 3
 MAX_SPLINES, SAMPLES_PER_SPLINE = 13, 4

@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from skkan._typing import FloatArray
 from skkan.discovery._implicit import nice_number
 from skkan.discovery._inputs import checked_table, symbols_of
-from skkan.inspection._matplotlib import axes_or_new
+from skkan.inspection.displays._matplotlib import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from skkan._typing import FloatArray
 from skkan.discovery._inputs import checked_table
-from skkan.inspection._matplotlib import axes_or_new
+from skkan.inspection.displays._matplotlib import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from skkan.discovery._implicit import MAX_TERMS, implicit_formula
 from skkan.discovery._inputs import checked_table, symbols_of
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
-from skkan.inspection._matplotlib import axes_or_new
+from skkan.inspection.displays._matplotlib import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

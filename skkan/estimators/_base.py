@@ -27,10 +27,10 @@ from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
 from skkan.estimators._validation import ValidationMixin
 from skkan.inspection._scores import network_activity
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._hidden_layers import Arities, is_integer, parsed, written_shape
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
 from skkan.training._constant import no_worse_than_constant

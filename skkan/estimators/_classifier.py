@@ -15,10 +15,10 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import parts_of, release
 from skkan.estimators._base import BaseKAN
-from skkan.estimators._fitted_methods import FittedMethodsMixin
 from skkan.estimators._parameter_docs import with_shared_parameters
-from skkan.estimators._partial_fit import ClassifierStreamMixin
 from skkan.estimators._targets import Labels, class_weights, loss_for, total_class_weights
+from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
+from skkan.estimators.methods._partial_fit import ClassifierStreamMixin
 from skkan.training._progress import Progress
 
 

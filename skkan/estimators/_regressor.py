@@ -10,12 +10,12 @@ from sklearn.utils import Tags
 from skkan._typing import FloatArray
 from skkan.data._large_data import is_large, parts_of
 from skkan.estimators._base import BaseKAN
-from skkan.estimators._derivative_methods import DerivativeMixin
-from skkan.estimators._fitted_methods import FittedMethodsMixin
-from skkan.estimators._from_formula import FromFormulaMixin
 from skkan.estimators._parameter_docs import with_shared_parameters
-from skkan.estimators._partial_fit import RegressorStreamMixin
 from skkan.estimators._targets import RealTargets
+from skkan.estimators.methods._derivative_methods import DerivativeMixin
+from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
+from skkan.estimators.methods._from_formula import FromFormulaMixin
+from skkan.estimators.methods._partial_fit import RegressorStreamMixin
 from skkan.objective._losses import SquaredLoss
 from skkan.training._progress import Progress
 

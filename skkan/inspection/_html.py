@@ -8,10 +8,10 @@ from sklearn.base import BaseEstimator
 
 from skkan._typing import FloatArray
 from skkan.inspection._edges import edge_strengths, relative_scores
-from skkan.inspection._layout import spread
+from skkan.inspection.displays._layout import spread
 from skkan.network._hidden_layers import written_shape
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import N_PARAMETERS
+from skkan.network.functions._symbolic_edge import N_PARAMETERS
 
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock

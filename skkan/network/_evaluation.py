@@ -18,7 +18,7 @@ from skkan._typing import FloatArray
 from skkan.network._compaction import compact, part_of
 from skkan.network._layer import Layer
 from skkan.network._sparse_layers import Step, step_of
-from skkan.network._symbolic_edge import EdgeFunction, SymbolicEdge, inner_argument
+from skkan.network.functions._symbolic_edge import EdgeFunction, SymbolicEdge, inner_argument
 
 FEW_ROWS = 16
 
@@ -141,7 +141,7 @@ class Evaluator:
     >>> import numpy as np
     >>> from skkan.network._evaluation import Evaluator
     >>> from skkan.network._layer import Layer
-    >>> from skkan.network._splines import SplineGrid
+    >>> from skkan.network.functions._splines import SplineGrid
     >>> grid = SplineGrid(np.array([[-1.0, 0.0, 1.0]]), degree=3)
     >>> evaluator = Evaluator([Layer(grid, grid.greville()[:, :, None])])
     >>> evaluator.outputs(np.array([[0.3]]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
 from skkan._typing import FloatArray
-from skkan.network._splines import gather, places, scatter
+from skkan.network.functions._splines import gather, places, scatter
 
 SPARSE_FROM = 32
 

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skkan._typing import FloatArray
-from skkan.network._base_functions import BaseFunction
 from skkan.network._features import Features, LocalFeatures, leaves_out_zeros
 from skkan.network._product_nodes import ProductNodes
-from skkan.network._splines import SplineGrid
-from skkan.network._symbolic_edge import N_PARAMETERS, SymbolicEdge
+from skkan.network.functions._base_functions import BaseFunction
+from skkan.network.functions._splines import SplineGrid
+from skkan.network.functions._symbolic_edge import N_PARAMETERS, SymbolicEdge
 
 # Features that are used once should stay in cache, and take no memory worth mentioning.
 BLOCK_BYTES = 2**21

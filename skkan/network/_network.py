@@ -15,7 +15,7 @@ from skkan.network._evaluation import Evaluator
 from skkan.network._features import Features, LocalFeatures, as_dense
 from skkan.network._layer import Layer
 from skkan.network._scaling import Scaling
-from skkan.network._symbolic_edge import N_PARAMETERS, SymbolicEdge
+from skkan.network.functions._symbolic_edge import N_PARAMETERS, SymbolicEdge
 
 ROWS_PER_BLOCK = 4096
 FEW_SUBNODES = 4

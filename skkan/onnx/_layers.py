@@ -18,7 +18,7 @@ from skkan._typing import FloatArray
 from skkan.network._compaction import compact
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import ROUNDING, EdgeFunction, SymbolicEdge
+from skkan.network.functions._symbolic_edge import ROUNDING, EdgeFunction, SymbolicEdge
 from skkan.onnx._expressions import ExpressionWriter
 from skkan.onnx._graph import Graph
 from skkan.symbolic.export._program import edge_form

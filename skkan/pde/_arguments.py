@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
 from skkan.network._hidden_layers import Arities, is_integer, parsed
-from skkan.pde._options import Options
-from skkan.pde._statement import Statement
+from skkan.pde.problem._statement import Statement
+from skkan.pde.training._options import Options
 
 # Hidden nodes and grids where none are asked for, with one variable and with more.
 DEFAULT_WIDTH = 5

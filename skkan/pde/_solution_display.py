@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
-from skkan.inspection._matplotlib import axes_or_new, require_matplotlib
+from skkan.inspection.displays._matplotlib import axes_or_new, require_matplotlib
 from skkan.pde._solver import KANSolver
 
 if TYPE_CHECKING:

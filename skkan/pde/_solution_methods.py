@@ -8,12 +8,12 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
-from skkan.network._multi_index import multi_index
+from skkan.network.derivatives._multi_index import multi_index
 from skkan.pde._arguments import points_of
-from skkan.pde._findings import equation_values
-from skkan.pde._formulas import SolutionFunction, formulas
-from skkan.pde._solution import Solution
-from skkan.pde._statement import Statement
+from skkan.pde.problem._statement import Statement
+from skkan.pde.solution._findings import equation_values
+from skkan.pde.solution._formulas import SolutionFunction, formulas
+from skkan.pde.solution._solution import Solution
 
 
 class SolutionMixin:

@@ -21,16 +21,16 @@ from skkan.pde._arguments import (
     measurements_of,
     options_of,
 )
-from skkan.pde._domain import Domain, domain_of
-from skkan.pde._findings import law_arguments, residual_sizes, standard_errors
-from skkan.pde._laws import Law
-from skkan.pde._marching import march
-from skkan.pde._options import Options, Outcome
 from skkan.pde._pickling import decoded, encoded
-from skkan.pde._schedule import Schedule
-from skkan.pde._solution import Solution
 from skkan.pde._solution_methods import SolutionMixin
-from skkan.pde._statement import Statement, statement_of
+from skkan.pde.problem._domain import Domain, domain_of
+from skkan.pde.problem._statement import Statement, statement_of
+from skkan.pde.solution._findings import law_arguments, residual_sizes, standard_errors
+from skkan.pde.solution._laws import Law
+from skkan.pde.solution._solution import Solution
+from skkan.pde.training._marching import march
+from skkan.pde.training._options import Options, Outcome
+from skkan.pde.training._schedule import Schedule
 from skkan.training._progress import CallbackSupportMixin, Progress
 
 # Residuals above this share of the equation's terms get a warning.

@@ -28,7 +28,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
 from skkan._typing import FloatArray
-from skkan.network._symbolic_edge import N_PARAMETERS
+from skkan.network.functions._symbolic_edge import N_PARAMETERS
 from skkan.objective._objective import Objective
 from skkan.solvers._result import SolverResult
 

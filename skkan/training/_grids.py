@@ -8,7 +8,7 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import Samples
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._splines import uniform_breakpoints
+from skkan.network.functions._splines import uniform_breakpoints
 from skkan.objective._block_sums import NodeValues
 
 # By what share grids reach beyond their data, so that the edge functions do not turn straight

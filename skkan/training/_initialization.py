@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-from skkan.network._base_functions import BaseFunction
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid
+from skkan.network.functions._base_functions import BaseFunction
+from skkan.network.functions._splines import SplineGrid
 
 KINDS = ("line", "rough", "parabola", "cubic")
 

@@ -8,8 +8,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skkan.data._blocks import Rows
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._network import Network
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._block_sums import OutputMoment
 from skkan.training._grids import input_breakpoints
 from skkan.training._initialization import KINDS, random_network

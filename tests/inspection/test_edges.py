@@ -15,7 +15,7 @@ from skkan.inspection._edges import (
     output_names,
     relative_scores,
 )
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 
 
 @pytest.fixture

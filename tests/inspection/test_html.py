@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skkan import KANRegressor
 from skkan.inspection._html import MOST_EDGES, n_used_parameters, thumbnail
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 
 SVG = "{http://www.w3.org/2000/svg}"
 IN_PIPELINES = hasattr(BaseEstimator, "_get_params_html")

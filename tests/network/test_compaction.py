@@ -5,7 +5,7 @@ import pytest
 from networks import FUNCTIONS, TRAITS, assert_close, draw_network
 
 from skkan.network._compaction import compact
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 
 SHAPES = [(2, 4, 1), (2, 3, 3, 2), (1, 2, 4, 3, 1)]
 

@@ -8,7 +8,7 @@ from networks import FUNCTIONS, TRAITS, assert_close, draw_network
 from skkan import KANRegressor
 from skkan.network import _network
 from skkan.network._evaluation import FEW_ROWS, Evaluator
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 
 SHAPES = [(1, 1), (3, 2), (2, 4, 1), (2, 3, 3, 2)]
 

@@ -10,9 +10,9 @@ from networks import (
 )
 
 from skkan.network import _layer
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._layer import Layer
-from skkan.network._splines import SplineGrid
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
+from skkan.network.functions._splines import SplineGrid
 
 BASES = list(BASE_FUNCTIONS)
 

@@ -5,8 +5,8 @@ import pytest
 from networks import TRAITS, assert_close, draw_network, extrapolated_differences
 
 from skkan.network import _network
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._scaling import Scaling
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
 
 SHAPES = [(2, 1), (3, 2), (2, 3, 1), (2, 3, 2), (1, 2, 3, 2), (2, 2, 2, 2, 1)]
 # Every set of traits with every depth, and with both of these every base function.

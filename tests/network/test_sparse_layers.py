@@ -4,7 +4,7 @@ import numpy as np
 
 from skkan.network._layer import Layer
 from skkan.network._sparse_layers import SparseLayer, StraightLayer, step_of
-from skkan.network._splines import SplineGrid
+from skkan.network.functions._splines import SplineGrid
 
 
 def layer_of(active, arities, clamped=True):

@@ -18,7 +18,7 @@ from scipy.sparse import issparse
 from skkan.data import _blocks
 from skkan.data._blocks import RowBlocks
 from skkan.network import _features
-from skkan.network._base_functions import BASE_FUNCTIONS
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._block_sums import NormalEquations, ValueAndGradient
 from skkan.objective._objective import Objective
 

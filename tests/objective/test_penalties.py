@@ -10,8 +10,8 @@ from networks import (
     uneven_grid,
 )
 
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._layer import Layer
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._penalties import BENDING, HIGHEST_WEIGHT, LOWEST_WEIGHT, LayerPenalty, Penalty
 
 BASES = list(BASE_FUNCTIONS)

@@ -7,8 +7,8 @@ from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid, p
 
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._splines import SplineGrid
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._splines import SplineGrid
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.training._grids import (
     LEAST_HIDDEN_SHARE,
     LEAST_OUTERMOST,

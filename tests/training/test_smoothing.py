@@ -19,8 +19,8 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 
 from skkan.data._samples import TrainingData
-from skkan.network._splines import SplineGrid
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._splines import SplineGrid
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty

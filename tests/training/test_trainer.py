@@ -19,7 +19,7 @@ import skkan.training._race
 from skkan import KANRegressor
 from skkan.datasets import make_formula
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import BinaryLogLoss
 from skkan.objective._penalties import BENDING
 from skkan.solvers._result import SolverResult

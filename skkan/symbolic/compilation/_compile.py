@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.network._base_functions import BASE_FUNCTIONS
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._splines import SplineGrid, uniform_breakpoints
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._base_functions import BASE_FUNCTIONS
+from skkan.network.functions._splines import SplineGrid, uniform_breakpoints
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 
 ROOM = 0.25
 

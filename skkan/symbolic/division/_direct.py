@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._polynomials import polynomials, quotients
 from skkan.symbolic.division._powers import power_products
 from skkan.symbolic.division._subproblem import Problem
+from skkan.symbolic.export._parametric import ParametricFormula
 
 # Functions without which powers are none.
 POWERS = {"x^2", "1/x", "sqrt"}

@@ -38,7 +38,6 @@ from skkan.symbolic.division._forms import (
     replaced,
     surface,
 )
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._scalings import Reduction, power_factors, scalings
 from skkan.symbolic.division._separability import CONVINCING, Split, Splitter
 from skkan.symbolic.division._subproblem import SLACK, Found, Problem, is_white
@@ -52,6 +51,7 @@ from skkan.symbolic.division._transforms import (
 )
 from skkan.symbolic.division._univariate import find_composite, find_plain
 from skkan.symbolic.export._equation_table import tree_size
+from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
 
 # Largest numbers of variables for a search, for combinations of two of them, and for splits.

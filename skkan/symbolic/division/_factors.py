@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._separability import Split, Splitter
 from skkan.symbolic.division._subproblem import SLACK, Problem, is_white
 from skkan.symbolic.division._univariate import Strip, UnivariateMatch, find_composite, find_plain
+from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
 
 N_KEPT = 2

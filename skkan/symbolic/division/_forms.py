@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._separability import CONVINCING
 from skkan.symbolic.division._subproblem import Problem, is_white
 from skkan.symbolic.division._tensor import TensorBasis, fit_linear
 from skkan.symbolic.division._transforms import Combination, Transform, majority
+from skkan.symbolic.export._parametric import ParametricFormula
 
 # Largest number of variables for splits under transforms.
 MAX_TRANSFORMED = 3

@@ -10,8 +10,8 @@ from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._subproblem import Problem, is_white
+from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
 
 # Splines of fewer samples tell next to nothing; of more than many, nothing more.

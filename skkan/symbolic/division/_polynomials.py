@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._subproblem import Problem
 from skkan.symbolic.division._transforms import (
     IDENTITY,
@@ -24,6 +23,7 @@ from skkan.symbolic.division._transforms import (
     majority,
     transformed,
 )
+from skkan.symbolic.export._parametric import ParametricFormula
 
 Powers = tuple[int, ...]
 

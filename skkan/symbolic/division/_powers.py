@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.division._subproblem import Problem
+from skkan.symbolic.export._parametric import ParametricFormula
 
 # Samples nearer to zero than this, as a share of the largest, tell nothing by their logarithm.
 NEAR_ZERO = 1e-8

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._parametric import ParametricFormula
+from skkan.symbolic.export._parametric import ParametricFormula
 
 # Errors that can come of known errors of the targets, as multiples of these.
 SLACK = 2.0

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skkan._typing import FloatArray
-from skkan.network._splines import SplineGrid, uniform_breakpoints
+from skkan.network.functions._splines import SplineGrid, uniform_breakpoints
 
 DEGREE = 4
 MAX_COLUMNS = 3

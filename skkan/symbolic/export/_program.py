@@ -16,7 +16,7 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.network._layer import Layer
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import ROUNDING, SymbolicEdge
+from skkan.network.functions._symbolic_edge import ROUNDING, SymbolicEdge
 from skkan.symbolic.library._function_values import exp_form
 from skkan.symbolic.library._symbol import Symbol
 

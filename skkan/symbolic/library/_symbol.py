@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.network._symbolic_edge import Borders
+from skkan.network.functions._symbolic_edge import Borders
 
 Function = Callable[[FloatArray], FloatArray]
 Redundancy = Literal["none", "scale", "shift", "both"]

@@ -13,7 +13,12 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.network._edge_index import check_edge
 from skkan.network._network import Network
-from skkan.network._symbolic_edge import N_PARAMETERS, Borders, SymbolicEdge, inner_argument
+from skkan.network.functions._symbolic_edge import (
+    N_PARAMETERS,
+    Borders,
+    SymbolicEdge,
+    inner_argument,
+)
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.library._symbols import LIBRARY, get_symbol, search_symbols
 from skkan.symbolic.recognition._fitting import (

@@ -19,7 +19,7 @@ from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import Loss
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.export._rounding import constants_to_try

@@ -9,10 +9,10 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
 from skkan.symbolic.division._formulas import parametric
-from skkan.symbolic.division._parametric import ParametricFormula
 from skkan.symbolic.export._closed_ends import closed_end_program, with_closed_ends
 from skkan.symbolic.export._equation_table import tree_size
 from skkan.symbolic.export._formula import FormulaFunction
+from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.export._program import Program, replaced
 from skkan.symbolic.export._shortest import shortest
 from skkan.symbolic.search._description import Noise, formula_price

@@ -6,7 +6,7 @@ import sympy
 
 from skkan import KANRegressor
 from skkan.data._samples import TrainingData
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty

@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 from skkan import KANClassifier, KANRegressor
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.symbolic.export._code import to_code
 from skkan.symbolic.export._formula import FormulaFunction
 from skkan.symbolic.export._names import JULIA, valid_names

@@ -11,7 +11,7 @@ from networks import draw_network
 
 from skkan import KANClassifier, KANRegressor
 from skkan.network._scaling import Scaling
-from skkan.network._symbolic_edge import SymbolicEdge
+from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.symbolic.export import _formula
 from skkan.symbolic.export._code import to_code
 from skkan.symbolic.export._formula import FormulaFunction, rounded

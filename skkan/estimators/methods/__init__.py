@@ -1,0 +1,1 @@
+"""What the estimators offer after a fit."""

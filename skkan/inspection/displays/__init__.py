@@ -1,0 +1,1 @@
+"""Pictures of networks, edges, effects and training."""

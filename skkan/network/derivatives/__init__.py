@@ -1,0 +1,1 @@
+"""Derivatives of a network with respect to its inputs, of any order."""

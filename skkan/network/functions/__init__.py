@@ -1,0 +1,1 @@
+"""Functions of one variable: splines, base functions, symbolic edges."""

@@ -1,0 +1,1 @@
+"""What is to be solved: equations, domain, conditions, and their residuals."""

@@ -1,0 +1,322 @@
+"""What is sought: a network for the unknowns, networks for the laws, and numbers.
+
+The unknown ``k`` is ``u_k = A_k + B_k N_k`` with the outputs ``N`` of a network and given functions
+``A`` and ``B``, which are 0 and a constant unless conditions are to hold exactly. A periodic
+variable enters the network by its cosine and sine.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import factorial
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from skkan._typing import FloatArray
+from skkan.network._layer import Layer
+from skkan.network._network import Network
+from skkan.network.derivatives._jet_trace import JetTrace, LayerFeatures, layer_features
+from skkan.network.derivatives._jets import Jet, JetOrders, MultiIndex
+from skkan.pde.problem._equations import evaluated
+
+
+@dataclass(frozen=True)
+class InputMap:
+    """From the variables to the inputs of a network.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (n_variables,)
+        Ends of the variables, which become -1 and 1.
+    periodic : tuple of bool
+        Variables that become two inputs, the cosine and the sine of their angle.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    periodic: tuple[bool, ...]
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return len(self.low) + sum(self.periodic)
+
+    def jet(self, X: FloatArray, orders: JetOrders) -> Jet:
+        """Return the jets of the inputs, arrays of shape (n_points, n_inputs)."""
+        jet: Jet = []
+        columns = self._columns()
+        half = 0.5 * (self.high - self.low)
+        for index in orders.indices:
+            by = [variable for variable, order in enumerate(index) if order]
+            own = np.zeros((len(X), self.n_inputs))
+            for column, (variable, kind) in enumerate(columns):
+                if len(by) > 1 or (by and by[0] != variable):
+                    continue
+                order, x = index[variable], X[:, variable]
+                z = (x - self.low[variable]) / half[variable] - 1.0
+                if kind is None:
+                    values = (z, np.full(len(X), 1.0 / half[variable]), np.zeros(len(X)))
+                    own[:, column] = values[min(order, 2)]
+                else:
+                    rate = np.pi / half[variable]
+                    angle = np.pi * z + 0.5 * np.pi * (order - kind)
+                    own[:, column] = rate**order / factorial(order) * np.cos(angle)
+            jet.append(own if np.any(own) or not by else None)
+        return jet
+
+    def _columns(self) -> list[tuple[int, int | None]]:
+        found: list[tuple[int, int | None]] = []
+        for variable, own in enumerate(self.periodic):
+            found += [(variable, 0), (variable, 1)] if own else [(variable, None)]
+        return found
+
+
+@dataclass(frozen=True)
+class Ansatz:
+    """An unknown as a given function plus a given factor times the network.
+
+    Attributes
+    ----------
+    shift, factor : sympy.Expr
+        Of the variables.
+    """
+
+    shift: Any = sp.S.Zero
+    factor: Any = sp.S.One
+
+    def jets(self, variables: Sequence[Any], X: FloatArray, orders: JetOrders) -> tuple[Jet, Jet]:
+        """Return the jets of both, arrays of shape (n_points,)."""
+        return tuple(self._jet(own, variables, X, orders) for own in (self.shift, self.factor))  # type: ignore[return-value]
+
+    @staticmethod
+    def _jet(expression: Any, variables: Sequence[Any], X: FloatArray, orders: JetOrders) -> Jet:
+        parts = []
+        for index in orders.indices:
+            own = expression
+            for variable, order in zip(variables, index, strict=True):
+                own = sp.diff(own, variable, order) if order else own
+            parts.append(own)
+        values = evaluated(parts, variables, X) / orders.factorials
+        return [None if part == 0 else column for part, column in zip(parts, values.T, strict=True)]
+
+
+@dataclass
+class PointSet:
+    """Points at which the unknowns and some of their derivatives are wanted.
+
+    Attributes
+    ----------
+    orders : JetOrders
+        The derivatives.
+    inputs : Jet
+        Of the network's inputs.
+    ansatz : list of (Jet, Jet)
+        Shift and factor of every unknown.
+    features : LayerFeatures or None
+        Of the first layer, once known.
+    grid : SplineGrid or None
+        The grid that they belong to.
+    """
+
+    orders: JetOrders
+    inputs: Jet
+    ansatz: list[tuple[Jet, Jet]]
+    features: LayerFeatures | None = None
+    grid: Any = None
+
+    def first_features(self, layer: Layer) -> LayerFeatures | None:
+        """Return the features of the first layer, which change with its grid alone."""
+        if layer.symbols:
+            return None
+        if self.features is None or self.grid is not layer.grid:
+            self.features = layer_features(layer, self.inputs, self.orders, pull=False)
+            self.grid = layer.grid
+        return self.features
+
+
+class Fields:
+    """The unknowns at a set of points.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Of the network.
+    points : PointSet
+        The points.
+    pull : bool
+        Whether :meth:`jacobian` and :meth:`gradient` are to be called.
+
+    Attributes
+    ----------
+    jets : list of Jet
+        Of every unknown, arrays of shape (n_points,).
+    """
+
+    def __init__(self, layers: Sequence[Layer], points: PointSet, pull: bool) -> None:
+        self._points, self._n_unknowns = points, layers[-1].n_out
+        self._trace = JetTrace(
+            layers, points.inputs, points.orders, points.first_features(layers[0]), pull
+        )
+        self.jets: list[Jet] = []
+        for k, (shift, factor) in enumerate(points.ansatz):
+            own: Jet = [None if part is None else part[:, k] for part in self._trace.outputs]
+            product = points.orders.multiplied(factor, own)
+            self.jets.append(
+                [
+                    a if b is None else b if a is None else a + b
+                    for a, b in zip(shift, product, strict=True)
+                ]
+            )
+
+    def derivative(self, unknown: int, index: MultiIndex) -> FloatArray | float:
+        """Return a derivative of an unknown at all points."""
+        place = self._points.orders.position[index]
+        own = self.jets[unknown][place]
+        return 0.0 if own is None else self._points.orders.factorials[place] * own
+
+    def _seeds(self, weights: dict[tuple[int, MultiIndex], FloatArray], n_seeds: int) -> Jet:
+        """Turn weights of derivatives, (n_points, n_seeds), into seeds of the network's jets."""
+        orders = self._points.orders
+        seeds: Jet = [None] * len(orders)
+        for unknown, (_, factor) in enumerate(self._points.ansatz):
+            own: Jet = [None] * len(orders)
+            for (k, index), weight in weights.items():
+                if k == unknown:
+                    place = orders.position[index]
+                    own[place] = orders.factorials[place] * weight
+            for place, part in enumerate(orders.pulled(factor, own)):
+                if part is None:
+                    continue
+                seed = seeds[place]
+                if seed is None:
+                    seed = seeds[place] = np.zeros((len(part), self._n_unknowns, n_seeds))
+                seed[:, unknown] = part
+        return seeds
+
+    def jacobian(self, weights: dict[tuple[int, MultiIndex], FloatArray], out: FloatArray) -> None:
+        """Set the derivatives of weighted sums of derivatives by the network's parameters.
+
+        Parameters
+        ----------
+        weights : dict of (int, tuple of int) to ndarray of shape (n_points, n_seeds)
+            By unknown and derivative.
+        out : ndarray of shape (n_points, n_seeds, n_parameters)
+            Where to put them.
+        """
+        self._trace.jacobian(self._seeds(weights, out.shape[1]), out)
+
+    def gradient(self, weights: dict[tuple[int, MultiIndex], FloatArray]) -> FloatArray:
+        """Return the sum over the points of a weighted sum, by the network's parameters."""
+        wide = {key: own[:, None] for key, own in weights.items()}
+        seeds = self._seeds(wide, 1)
+        return self._trace.gradient([None if own is None else own[:, :, 0] for own in seeds])
+
+
+@dataclass
+class Model:
+    """Everything that is sought.
+
+    Attributes
+    ----------
+    variables : tuple of sympy.Symbol
+        Independent variables.
+    network : Network
+        One output for every unknown.
+    inputs : InputMap
+        From the variables to the network's inputs.
+    ansatz : tuple of Ansatz
+        One for every unknown.
+    laws : tuple of Network
+        Networks of the laws, in the units of their arguments.
+    scalars : ndarray of shape (n_scalars,)
+        Numbers, positive ones by their logarithm.
+    positive : tuple of bool
+        Which of them are positive.
+    frozen : bool
+        Whether they are to stay as they are.
+    """
+
+    variables: tuple[Any, ...]
+    network: Network
+    inputs: InputMap
+    ansatz: tuple[Ansatz, ...]
+    laws: tuple[Network, ...]
+    scalars: FloatArray
+    positive: tuple[bool, ...]
+    frozen: bool = False
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of parameters: of the network, of every law, of the numbers."""
+        return [
+            self.network.n_parameters,
+            *(law.n_parameters for law in self.laws),
+            len(self.scalars),
+        ]
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where the parts of the parameter vector are."""
+        ends = np.cumsum([0, *self.sizes]).tolist()
+        return [slice(a, b) for a, b in pairwise(ends)]
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of the parameter vector."""
+        return sum(self.sizes)
+
+    @property
+    def numbers(self) -> FloatArray:
+        """The numbers sought, positive ones themselves and not their logarithm."""
+        return np.where(
+            self.positive, np.exp(np.where(self.positive, self.scalars, 0.0)), self.scalars
+        )
+
+    def number_slopes(self) -> FloatArray:
+        """Return the derivatives of :attr:`numbers` by the parameters."""
+        if self.frozen:
+            return np.zeros(len(self.scalars))
+        return np.where(self.positive, self.numbers, 1.0)
+
+    def copy(self) -> "Model":
+        """Return an independent copy."""
+        return replace(
+            self,
+            network=self.network.copy(),
+            laws=tuple(law.copy() for law in self.laws),
+            scalars=self.scalars.copy(),
+        )
+
+    def get_parameters(self) -> FloatArray:
+        """Return all parameters as one vector."""
+        parts = [self.network.get_parameters(), *(law.get_parameters() for law in self.laws)]
+        return np.concatenate([*parts, self.scalars])
+
+    def set_parameters(self, parameters: FloatArray) -> None:
+        """Set all parameters from one vector."""
+        parts = [parameters[own] for own in self.slices]
+        self.network.set_parameters(parts[0])
+        for law, own in zip(self.laws, parts[1:-1], strict=True):
+            law.set_parameters(own)
+        self.scalars = parts[-1].copy()
+
+    def points(self, X: FloatArray, indices: Iterable[MultiIndex]) -> PointSet:
+        """Prepare points, shape (n_points, n_variables), for some derivatives."""
+        orders = JetOrders(indices, len(self.variables))
+        jets = [own.jets(self.variables, X, orders) for own in self.ansatz]
+        return PointSet(orders, self.inputs.jet(X, orders), jets)
+
+    def derivative(self, X: FloatArray, index: MultiIndex) -> FloatArray:
+        """Return a derivative of all unknowns, shape (n_points, n_unknowns)."""
+        found = np.empty((len(X), self.network.shape[-1]))
+        for start in range(0, len(X), ROWS):
+            part = slice(start, start + ROWS)
+            fields = Fields(self.network.layers, self.points(X[part], [index]), pull=False)
+            for k, column in enumerate(found[part].T):
+                column[:] = fields.derivative(k, index)
+        return found
+
+
+ROWS = 1000

@@ -1,0 +1,1 @@
+"""What has been found: solutions, laws, numbers, and how good they are."""

@@ -1,0 +1,1 @@
+"""The way to a solution: grids, starts, points, slabs of time."""

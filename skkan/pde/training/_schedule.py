@@ -1,0 +1,454 @@
+"""The way to a solution: random starts, grids from coarse to fine, and points that follow.
+
+On every grid the Levenberg-Marquardt solver takes a few steps at a time; between them hidden grids
+follow their nodes, and points go where the residual is large. On the last one everything is held
+still, and the solver runs to convergence with the rows factorised and not squared.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from skkan._typing import FloatArray
+from skkan.network._network import Network
+from skkan.network._scaling import Scaling
+from skkan.network.derivatives._jets import JetOrders
+from skkan.network.functions._splines import uniform_breakpoints
+from skkan.pde.problem._domain import points_on_intervals
+from skkan.pde.problem._model import InputMap, Model
+from skkan.pde.problem._residuals import Group, IntegralGroup, Residuals
+from skkan.pde.problem._statement import Statement, law_sizes
+from skkan.pde.solution._findings import equation_values, law_arguments
+from skkan.pde.solution._solution import Solution
+from skkan.pde.training._grids import follow, refine
+from skkan.pde.training._options import Options, Outcome
+from skkan.solvers._lm import minimize_lm
+from skkan.solvers._qr import RowSystem
+from skkan.training._initialization import KINDS, random_network
+from skkan.training._progress import Progress
+
+# Points of every equation, as a multiple of the parameters.
+POINTS_PER_PARAMETER = 4
+LEAST_POINTS = 300
+# Points on a line, as a multiple of the splines on it.
+POINTS_PER_SPLINE = 4
+RACE_ITER, ROUND_ITER, ROUNDS = 15, 20, 2
+ROUND_TOL = 1e-3
+# A group's weight is at most this; at least one.
+MAX_WEIGHT = 1e5
+# Of measurements, beside a weight that would balance them: equations are to hold, whatever noise.
+DATA_SHARE = 1e-2
+LEAST_ROWS_FOR_QR = 1
+POLISH_ITER = 10
+FIRST_STEP, LEAST_STEP, LEAST_STEP_ON_COARSE = 0.25, 5e-3, 0.04
+# Of starting coefficients: large ones have wild derivatives, products of small ones are flat.
+START_SCALES = (0.3, 1.0)
+SETTLED = 1e-6
+# Of the loss of the zero network: no further start is needed.
+GOOD_START = 1e-5
+# Of the loss of the zero network: below it a step of the continuation has succeeded.
+GOOD_STEP = 3e-5
+CONTINUATION_ITER = 40
+SHARE_OF_RESIDUAL = 0.5
+
+
+class _Stopped(Exception):  # noqa: N818
+    """A callback asks to stop."""
+
+
+class Schedule:
+    """One fit.
+
+    Parameters
+    ----------
+    statement : Statement
+        What to solve.
+    options : Options
+        How.
+    progress : Progress
+        Told of phases and iterations.
+    rng : numpy.random.Generator
+        Source of starts and points.
+    measurements : (ndarray, ndarray), optional
+        Points and values of the unknowns there, shape (n_samples, n_unknowns), NaN where there
+        are none.
+    start : Network, optional
+        A network to start from before any random ones.
+
+    Attributes
+    ----------
+    best : Outcome
+        What has been found so far.
+    """
+
+    def __init__(
+        self,
+        statement: Statement,
+        options: Options,
+        progress: Progress,
+        rng: np.random.Generator,
+        measurements: tuple[FloatArray, FloatArray] | None = None,
+        start: Network | None = None,
+    ) -> None:
+        self.statement, self.options = statement, options
+        self.progress, self.rng = progress, rng
+        self.constants = [start for start, _ in options.path]
+        self.best: Outcome
+        self._start = start
+        self._measured = [] if measurements is None else statement.measurement_groups(*measurements)
+
+    def run(self) -> Outcome:
+        """Solve; a keyboard interrupt ends the fit, not the program."""
+        try:
+            self._solve()
+        except KeyboardInterrupt:
+            if not hasattr(self, "best"):
+                raise
+            self.best.stopped = True
+            warnings.warn(
+                "Fit interrupted; the best solution so far is kept.", UserWarning, stacklevel=2
+            )
+        except _Stopped:
+            self.best.stopped = True
+        return self.best
+
+    def _solve(self) -> None:
+        options = self.options
+        with self.progress.phase("race") as phase:
+            model = self._race(phase)
+        sizes = options.grid_sizes
+        done = not options.path
+        for level, grid_size in enumerate(sizes):
+            last = level == len(sizes) - 1
+            if level:
+                refine(model.network, grid_size, self._densities(model))
+            if not done:
+                with self.progress.phase(f"continuation on {grid_size} intervals") as phase:
+                    model, done = self._follow_path(model, phase, last)
+            with self.progress.phase(f"grid size {grid_size}") as phase:
+                model = self._on_grid(model, phase, last)
+        if not done:
+            warnings.warn(
+                "The continuation did not reach its end: it stopped at "
+                f"{', '.join(f'{c:.4g}' for c in self.constants)}. Use finer grids.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    # Starts
+
+    def _race(self, phase: Any) -> Model:
+        options = self.options
+        n_starts = options.n_restarts if options.arities else 1
+        found: list[tuple[float, Model]] = []
+        groups = None
+        for number in range(n_starts):
+            cycle, kind = divmod(number, len(KINDS))
+            model = self._random_model(KINDS[kind], START_SCALES[(cycle + kind) % 2])
+            # A state near the starting values is found first, and then the values of it.
+            model.frozen = True
+            if number == 0 and self._start is not None:
+                model.network = self._start.copy()
+            if groups is None:
+                groups = self._groups(model)
+                self._check_values(model, groups)
+                self._balance(model, groups)
+            self._follow(model, groups, fresh=True)
+            for _ in range(2 if options.arities else 1):
+                outcome = self._minimise(model, groups, RACE_ITER, ROUND_TOL, phase)
+                model = outcome.model
+                self._follow(model, groups)
+            found.append((outcome.loss, model))
+            if outcome.loss <= GOOD_START * self._zero_loss(model, groups):
+                break
+        best = min(found, key=lambda own: own[0])[1]
+        best.frozen = False
+        self.best = Outcome(best, groups=groups or [], constants=self.constants)
+        return best
+
+    def _random_model(self, kind: str, scale: float = 1.0) -> Model:
+        statement, options = self.statement, self.options
+        domain = statement.domain
+        inputs = InputMap(domain.low, domain.high, statement.periodic)
+        n_inputs, n_unknowns = inputs.n_inputs, statement.n_unknowns
+        shape = (n_inputs, *map(len, options.arities), n_unknowns)
+        ends = np.tile(np.linspace(-1.0, 1.0, options.grid_sizes[0] + 1), (n_inputs, 1))
+        scaling = Scaling(
+            np.zeros(n_inputs), np.ones(n_inputs), np.zeros(n_unknowns), np.ones(n_unknowns)
+        )
+        network = random_network(
+            scaling, shape, ends, options.degree, None, kind, self.rng, options.arities
+        )
+        for layer in network.layers:
+            layer.coef *= scale
+        laws = tuple(self._random_law(n) for n in law_sizes(statement))
+        scalars = [
+            np.log(own) if positive else own
+            for own, positive in zip(options.starts, options.positive, strict=True)
+        ]
+        return Model(
+            domain.variables,
+            network,
+            inputs,
+            statement.ansatz,
+            laws,
+            np.array(scalars, dtype=np.float64),
+            options.positive,
+        )
+
+    def _random_law(self, n_arguments: int) -> Network:
+        options = self.options
+        arities = options.law_arities if n_arguments > 1 else ()
+        shape = (n_arguments, *map(len, arities), 1)
+        scaling = Scaling(np.zeros(n_arguments), np.ones(n_arguments), np.zeros(1), np.ones(1))
+        low = np.full(n_arguments, -1.0)
+        ends = uniform_breakpoints(low, -low, options.law_grid_size)
+        law = random_network(scaling, shape, ends, 3, None, "line", self.rng, arities)
+        for layer in law.layers:
+            layer.coef *= 0.1
+        return law
+
+    # Points and weights
+
+    def _n_points(self, model: Model) -> int:
+        if self.options.n_points is not None:
+            return self.options.n_points
+        wanted = POINTS_PER_PARAMETER * model.n_parameters // self.statement.n_equations
+        return max(LEAST_POINTS, wanted)
+
+    def _groups(self, model: Model) -> list[Group | IntegralGroup]:
+        """Draw points for the present grids."""
+        statement, domain = self.statement, self.statement.domain
+        X: FloatArray
+        if domain.n_variables == 1 and domain.is_box and self.options.n_points is None:
+            layer = model.network.layers[0]
+            ends = layer.grid.breakpoints[0]
+            per_interval = layer.grid.degree + 1
+            unit = np.asarray(
+                points_on_intervals(ends, per_interval)
+                if layer.n_in == 1
+                else np.linspace(-1.0, 1.0, 8 * layer.grid.n_splines).astype(ends.dtype)
+            )
+            X = domain.low + (unit[:, None] + 1.0) * 0.5 * (domain.high - domain.low)
+        else:
+            X = domain.interior(self._n_points(model), self.rng)
+        grid = model.network.layers[0].grid
+        n_line = POINTS_PER_SPLINE * grid.n_splines
+        n_face = max(n_line, self._n_points(model) // 8)
+        conditions = statement.condition_groups(n_line, n_face, self.rng)
+        return [statement.interior_group(X), *conditions, *self._measured]
+
+    def _check_values(self, model: Model, groups: Sequence[Any]) -> None:
+        """Raise an error where an equation is not defined."""
+        for group in groups:
+            for values, _ in group.rows(model, self.constants, want_jacobian=False):
+                bad = ~np.isfinite(values)
+                if np.any(bad):
+                    raise ValueError(_undefined(group, model, self.constants))
+
+    def _balance(self, model: Model, groups: Sequence[Any]) -> None:
+        """Weigh all rows so that those of every group have equal curvature at least."""
+        curvatures = []
+        for group in groups:
+            group.weights = np.ones_like(group.weights)
+            total = np.zeros(len(group.weights))
+            for _, jacobian in group.rows(model, self.constants, want_jacobian=True):
+                own = jacobian[:, model.slices[0]]
+                squares = np.einsum("np,np->n", own, own)
+                total += squares.reshape(-1, len(total)).sum(axis=0)
+            curvatures.append(total)
+        highest = max(float(curvatures[0].max()), 1e-300)
+        measured = {id(own) for own in self._measured}
+        for group, own in zip(groups, curvatures, strict=True):
+            weights = np.sqrt(highest / np.maximum(own, highest * MAX_WEIGHT**-2))
+            if id(group) in measured:
+                weights = weights * DATA_SHARE
+            group.weights = weights
+
+    def _follow(self, model: Model, groups: Sequence[Any], fresh: bool = False) -> None:
+        """Let hidden grids follow their nodes, and those of laws their arguments."""
+        places = [groups[0].X]
+        for group in groups[1:]:
+            places += getattr(group, "places", [])
+        X = np.concatenate(places)
+        inputs = model.inputs.jet(X, JetOrders([], X.shape[1]))[0]
+        assert inputs is not None
+        follow(model.network, inputs, fresh)
+        for number, law in enumerate(model.laws):
+            arguments = law_arguments(model, groups, self.constants, number)
+            if len(arguments):
+                follow(law, arguments, fresh, first=True)
+
+    def _moved(self, model: Model, groups: list[Any]) -> list[Any]:
+        """Return the groups with points of the equations where the residual is large."""
+        domain = self.statement.domain
+        if not self.options.adaptive or domain.n_variables == 1 or domain.cloud is not None:
+            return groups
+        n_points = len(groups[0].X)
+        candidates = domain.interior(4 * n_points, self.rng)
+        size = np.abs(self._equation_values(model, candidates) * groups[0].weights).sum(axis=1)
+        n_moved = int(SHARE_OF_RESIDUAL * n_points)
+        share = size / size.sum() if size.sum() > 0.0 else np.full(len(size), 1.0 / len(size))
+        moved = candidates[
+            self.rng.choice(
+                len(candidates), n_moved, replace=False, p=0.9 * share + 0.1 / len(share)
+            )
+        ]
+        X = np.concatenate([domain.interior(n_points - n_moved, self.rng), moved])
+        first = self.statement.interior_group(X)
+        first.weights = groups[0].weights
+        return [first, *groups[1:]]
+
+    def _equation_values(self, model: Model, X: FloatArray) -> FloatArray:
+        return equation_values(self.statement, Solution.of(model), X, self.constants)
+
+    def _densities(self, model: Model) -> list[FloatArray | None] | None:
+        """Return the densities of knots wanted along the inputs."""
+        if not self.options.adaptive:
+            return None
+        found: list[FloatArray | None] = []
+        for k, periodic in enumerate(self.statement.periodic):
+            found += [None, None] if periodic else [self._bend(model, k)]
+        return found
+
+    def _bend(self, model: Model, k: int) -> FloatArray:
+        """Return a density of knots along a variable, from second derivatives of the unknowns."""
+        domain = self.statement.domain
+        n_sites, n_lines = 201, 1 if domain.n_variables == 1 else 40
+        X = np.repeat(domain.interior(n_lines, self.rng), n_sites, axis=0)
+        X[:, k] = np.tile(np.linspace(domain.low[k], domain.high[k], n_sites), len(X) // n_sites)
+        index = tuple(2 * (i == k) for i in range(domain.n_variables))
+        bend = np.abs(model.derivative(X, index)).reshape(-1, n_sites, self.statement.n_unknowns)
+        scale = bend.mean(axis=(0, 1), keepdims=True)
+        density = ((bend / np.where(scale > 0.0, scale, 1.0)) ** (1.0 / 3.0)).mean(axis=(0, 2))
+        density = np.convolve(np.pad(density, 4, "edge"), np.ones(9) / 9.0, "valid")
+        return density / density.mean() + 1.0
+
+    # Steps
+
+    def _on_grid(self, model: Model, phase: Any, last: bool) -> Model:
+        options = self.options
+        groups = self._groups(model)
+        self._balance(model, groups)
+        moving = bool(options.arities)
+        damping = 1e-3
+        for _ in range(ROUNDS if moving else 0):
+            outcome = self._minimise(model, groups, ROUND_ITER, ROUND_TOL, phase, damping=damping)
+            model = outcome.model
+            self._follow(model, groups)
+            groups = self._moved(model, groups)
+        if last or not moving:
+            outcome = self._minimise(model, groups, options.max_iter, options.tol, phase)
+            outcome = self._minimise(
+                outcome.model, groups, POLISH_ITER, options.tol, phase, rows=True
+            )
+            model = outcome.model
+        return model
+
+    def _follow_path(self, model: Model, phase: Any, last: bool) -> tuple[Model, bool]:
+        """Take the constants from their first to their last values, by steps that succeed."""
+        path = self.options.path
+        position = getattr(self, "_position", 0.0)
+        step = getattr(self, "_step", FIRST_STEP)
+        groups = self._groups(model)
+        self.constants = _on_path(path, position)
+        self._balance(model, groups)
+        outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
+        model, before = outcome.model, outcome.loss
+        scale = self._zero_loss(model, groups)
+        while position < 1.0:
+            trial = min(1.0, position + step)
+            self.constants = _on_path(path, trial)
+            groups = self._moved(model, groups)
+            self._balance(model, groups)
+            outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
+            good = outcome.loss <= max(4.0 * before, GOOD_STEP * scale)
+            if not good and step > (LEAST_STEP if last else LEAST_STEP_ON_COARSE):
+                step *= 0.5
+                continue
+            if not good and not last:
+                break
+            model, before, position = outcome.model, outcome.loss, trial
+            self._follow(model, groups)
+            step *= 1.5 if outcome.n_iter < CONTINUATION_ITER else 1.0
+        self.constants = _on_path(path, position)
+        self._position, self._step = position, max(step, 0.05)
+        return model, position >= 1.0
+
+    def _zero_loss(self, model: Model, groups: Sequence[Any]) -> float:
+        """Return the loss of a solution that is nothing but its ansatz."""
+        other = model.copy()
+        for layer in other.network.layers:
+            layer.coef = np.zeros_like(layer.coef)
+        return Residuals(other, groups, self.constants).value(other.get_parameters())
+
+    def _minimise(
+        self,
+        model: Model,
+        groups: Sequence[Any],
+        max_iter: int,
+        tol: float,
+        phase: Any,
+        *,
+        damping: float = 1e-3,
+        rows: bool = False,
+    ) -> Outcome:
+        residuals = Residuals(model, groups, self.constants)
+        before = getattr(self, "best", None)
+        n_iter = 0 if before is None else before.n_iter
+        curve = [] if before is None else before.loss_curve
+
+        def outcome(parameters: FloatArray, loss: float) -> Outcome:
+            own = model.copy()
+            own.set_parameters(parameters)
+            return Outcome(
+                own, loss, n_iter, curve, False, groups[0].X, list(groups), list(self.constants)
+            )
+
+        def watch(loss: float, parameters: FloatArray) -> bool:
+            nonlocal n_iter
+            n_iter += 1
+            curve.append(loss)
+            self.best = outcome(parameters, loss)
+            if phase.step(loss, lambda: self.best.model):
+                raise _Stopped
+            return False
+
+        system: Any = RowSystem(residuals) if rows else None
+        start = model.get_parameters()
+        result = minimize_lm(
+            residuals, start, max_iter, tol, watch, 1e-12 if rows else damping, system, SETTLED
+        )
+        final = outcome(result.parameters, result.value)
+        final.converged = result.converged
+        final.n_iter = n_iter
+        self.best = final
+        return final
+
+
+def _on_path(path: Sequence[tuple[float, float]], position: float) -> list[float]:
+    """Return values between start and end, in equal ratios where both have the same sign."""
+    values = []
+    for start, end in path:
+        if start * end > 0.0:
+            values.append(float(start * (end / start) ** position))
+        else:
+            values.append(float(start + (end - start) * position))
+    return values
+
+
+def _undefined(group: Any, model: Model, constants: Sequence[float]) -> str:
+    values = np.concatenate([own for own, _ in group.rows(model, constants, want_jacobian=False)])
+    if len(values) == 1:
+        return f"{group.name} is not finite."
+    n = len(values) // len(group.X)
+    row = int(np.flatnonzero(~np.isfinite(values))[0])
+    point = ", ".join(
+        f"{v} = {x:.6g}" for v, x in zip(model.variables, group.X[row // n], strict=True)
+    )
+    return (
+        f"{group.name}: residual {row % n} is not finite at {point}. Change the domain, or "
+        "multiply the equation by what vanishes there."
+    )
