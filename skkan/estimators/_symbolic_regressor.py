@@ -22,8 +22,7 @@ from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
 from skkan.symbolic.export._names import valid_names
 from skkan.symbolic.export._program import replaced
-from skkan.symbolic.library._symbol import Symbol
-from skkan.symbolic.library._symbols import get_symbol, search_symbols
+from skkan.symbolic.library._symbols import get_symbols
 from skkan.symbolic.search._equation_rows import function_of
 from skkan.symbolic.search._search import Search, SearchSettings
 from skkan.training._progress import CallbackSupportMixin, Progress
@@ -36,21 +35,6 @@ AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
     (3,),
     (2, 1),
 )
-
-
-def _given_symbols(symbols: Any) -> list[Symbol]:
-    if isinstance(symbols, str) or not isinstance(symbols, Iterable):
-        raise TypeError(
-            "symbols must be a list of names, Symbols or SymPy expressions such as "
-            f"['x', 'sin'], got {symbols!r}."
-        )
-    found = [get_symbol(own) for own in symbols]
-    if isinstance(symbols, set | frozenset):
-        # The order of a set depends on the hash seed.
-        found.sort(key=lambda own: (own.complexity, own.name))
-    if not found:
-        raise ValueError("symbols must name at least one function, got an empty list.")
-    return found
 
 
 class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixin, BaseEstimator):
@@ -71,8 +55,8 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
     hidden_layer_sizes : "auto" or list of array-like, default="auto"
         Shapes to try, as in :class:`KANRegressor`, the simplest first. ``"auto"`` is
         ``[(), (1,), ((0, 1),), (2,), (3,), (2, 1)]``, the third of which is a product of two sums.
-    symbols : iterable of str, Symbol or sympy.Expr, optional
-        Functions for the edges, by default the library.
+    symbols : iterable of str, Symbol, sympy.Expr or sympy.Function, optional
+        Functions that formulas are made of, by default the library.
     weight_simple : float, default=0.8
         What simplicity counts in the choice of functions, from 0 to 1.
     tolerance : float, default=0.25
@@ -225,7 +209,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
             If a keyboard interrupt has ended the search.
         """
         shapes = self._shapes()
-        symbols = search_symbols() if self.symbols is None else _given_symbols(self.symbols)
+        symbols = get_symbols(self.symbols)
         seed = check_random_state(self.random_state).randint(2**31)
         with restored_on_failure(self):
             inputs, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)

@@ -140,7 +140,7 @@ def test_constant_models_can_be_pruned_and_told():
     for other in (model.prune(), model.prune_inputs()):
         np.testing.assert_allclose(other.predict(X), 2.0)
     model = KANRegressor(**ADDITIVE).fit(*curved_data(40))
-    with pytest.raises(ValueError, match="symbols is empty"):
+    with pytest.raises(ValueError, match="symbols must name at least one"):
         model.auto_symbolic(symbols=[])
 
 

@@ -249,7 +249,7 @@ def test_unusable_index_and_order_of_calls(additive):
 
 def test_formulas_are_not_continued_beyond_their_domain():
     X = np.random.default_rng(0).uniform(0.1, 1.0, size=(100, 1))
-    model = search([()], random_state=0).fit(X, np.log(X[:, 0]))
+    model = search([()], symbols=["x", "log"], random_state=0).fit(X, np.log(X[:, 0]))
     with pytest.raises(ValueError, match="not finite for sample 0"):
         model.predict([[-1.0]])
 

@@ -1,6 +1,7 @@
 """What the estimators can do with formulas."""
 
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
@@ -202,7 +203,7 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         for name, value in (("r2_threshold", r2_threshold), ("weight_simple", weight_simple)):
-            if not 0.0 <= value <= 1.0:
+            if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         network = _editing.all_fixed(
             self.network_,

@@ -132,11 +132,7 @@ class Divider:
             self._find(problem, found)
         finally:
             self._depth -= 1
-        return self._sorted(found, problem)
-
-    def best(self, problem: Problem) -> list[Found]:
-        """Return the formulas of the whole problem so far, the best first."""
-        return self._sorted(self.found, problem)
+        return self.ranked(found, problem)
 
     def _find(self, problem: Problem, found: list[Found]) -> None:
         """Add formulas until one solves the problem."""
@@ -201,7 +197,8 @@ class Divider:
         for own in self.solve(smaller):
             yield over(problem, own.formula, outside * own.formula.expression.xreplace(table))
 
-    def _sorted(self, found: list[Found], problem: Problem) -> list[Found]:
+    def ranked(self, found: list[Found], problem: Problem) -> list[Found]:
+        """Return the best formulas of some."""
         rounding = max(problem.floor, 1e-300)
         count = len(problem.y)
 

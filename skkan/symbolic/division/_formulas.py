@@ -10,7 +10,7 @@ from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
-from skkan.symbolic.division._subproblem import Problem, is_white
+from skkan.symbolic.division._subproblem import Found, Problem, is_white
 from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
 
@@ -78,27 +78,40 @@ class Division:
         self._usable = 1 <= len(varying) <= MAX_COLUMNS and float(np.ptp(y)) > 0.0
 
     def direct(self) -> Iterator[Any]:
-        """Yield the formulas that need no search."""
+        """Yield the formulas that need no search: one that is exact, or else the best few."""
         if not self._usable:
             return
         names = {symbol.name for symbol in self._divider.symbols}
-        for own in direct_formulas(self._problem, names):
-            yield self._nice(self._divider.fitted(own, self._problem).formula)
+        found: list[Found] = []
+        for formula in direct_formulas(self._problem, names):
+            own = self._divider.fitted(formula, self._problem)
+            if own.error <= ROUNDING * self._spread:
+                yield self._nice(own)
+                return
+            if not found:
+                # A product of powers, in noise too, if there is one.
+                yield self._nice(own)
+            found.append(own)
+        for own in self._divider.ranked(found[1:], self._problem):
+            yield self._nice(own)
 
     def formulas(self) -> list[Any]:
         """Return formulas, the most promising first; none for few samples or many inputs."""
         few = MIN_ROWS if len(self._problem.inputs) > 1 else MIN_ROWS_OF_ONE
         if not self._usable or len(self._problem.y) < few:
             return []
-        return [self._nice(own.formula) for own in self._divider.solve(self._problem)]
+        return [self._nice(own) for own in self._divider.solve(self._problem)]
 
     def unfinished(self) -> list[Any]:
         """Return the best formula so far, as it is, of a search that has been ended."""
-        found = self._divider.best(self._problem)
+        found = self._divider.ranked(self._divider.found, self._problem)
         return [self._in_unit(own.formula.written()) for own in found[:1]]
 
-    def _nice(self, formula: ParametricFormula) -> Any:
-        problem = self._problem
+    def _nice(self, found: Found) -> Any:
+        problem, formula = self._problem, found.formula
+        if found.error > ROUNDING * self._spread:
+            # Its constants wait until all of it is known.
+            return self._in_unit(formula.written())
         samples = problem.X, problem.y, problem.weight
         return self._in_unit(_nice(formula, *samples, self._count, ROUNDING * self._spread))
 

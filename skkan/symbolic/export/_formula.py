@@ -93,7 +93,8 @@ def rounded(expression: Any, digits: int | None = None, rational: bool = False) 
         the simplest fraction that agrees in `digits` significant digits, 6 by default. Before that,
         constants are collected, if fewer are left then.
     """
-    if digits is not None and not (isinstance(digits, int | np.integer) and digits >= 1):
+    whole = isinstance(digits, int | np.integer) and not isinstance(digits, bool)
+    if digits is not None and not (whole and digits >= 1):
         raise ValueError(f"digits must be a positive integer or None, got {digits!r}.")
     if digits is None and not rational:
         return expression

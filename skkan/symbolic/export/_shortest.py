@@ -132,7 +132,10 @@ def _cancelled(expression: Any) -> Any:
 
     if expression.count_ops() > MAX_CANCELLED or expression.atoms(sympy.Float):
         return None
-    return sympy.together(expression)
+    whole = sympy.together(expression)
+    if not whole.is_rational_function(*whole.free_symbols):
+        return whole
+    return min(whole, sympy.cancel(whole), key=_length)
 
 
 def _grouped(expression: Any) -> Any:

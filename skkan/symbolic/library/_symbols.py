@@ -5,6 +5,7 @@ SymPy is loaded only when an expression is asked for.
 
 import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -262,3 +263,52 @@ def get_symbol(symbol: Any) -> Symbol:
     raise TypeError(
         f"a symbolic function is a name, a Symbol or a SymPy expression, got {symbol!r}"
     )
+
+
+def get_symbols(symbols: Any) -> list[Symbol]:
+    """Return the symbols of a list, or those worth trying if it is None.
+
+    Parameters
+    ----------
+    symbols : iterable of str, Symbol or sympy.Expr, or None
+        What :func:`get_symbol` takes, or functions of SymPy such as ``sympy.sin``. Those of a set
+        are put in order.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty, or a function unknown.
+    TypeError
+        If it is no list.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from skkan.symbolic.library._symbols import get_symbols
+    >>> get_symbols([sympy.sin, "x"])
+    [<Symbol sin>, <Symbol x>]
+    """
+    if symbols is None:
+        return search_symbols()
+    if isinstance(symbols, str) or not isinstance(symbols, Iterable):
+        raise TypeError(
+            "symbols must be a list of names, Symbols or SymPy expressions such as "
+            f"['x', 'sin'], or None for all of them, got {symbols!r}."
+        )
+    found = []
+    for own in symbols:
+        if isinstance(own, type) and hasattr(own, "nargs"):
+            import sympy  # noqa: PLC0415
+
+            name = own.__name__.lower()
+            found.append(get_symbol(name if name in LIBRARY else own(sympy.Symbol("x"))))
+        else:
+            found.append(get_symbol(own))
+    if isinstance(symbols, set | frozenset):
+        # The order of a set depends on the hash seed.
+        found.sort(key=lambda own: (own.complexity, own.name))
+    if not found:
+        raise ValueError(
+            "symbols must name at least one function, or be None for all of them, got none."
+        )
+    return found

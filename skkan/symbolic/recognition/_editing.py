@@ -20,7 +20,7 @@ from skkan.network.functions._symbolic_edge import (
     inner_argument,
 )
 from skkan.symbolic.library._symbol import Symbol
-from skkan.symbolic.library._symbols import LIBRARY, get_symbol, search_symbols
+from skkan.symbolic.library._symbols import LIBRARY, get_symbol, get_symbols
 from skkan.symbolic.recognition._fitting import (
     FLOOR,
     SymbolFit,
@@ -182,7 +182,7 @@ def all_fixed(
     uncertain: Sequence[FloatArray],
 ) -> Network:
     """Return the network with symbols in the place of all splines that a symbol fits."""
-    candidates = search_symbols() if symbols is None else [get_symbol(own) for own in symbols]
+    candidates = get_symbols(symbols)
     for depth in range(len(network.layers)):
         layer = network.layers[depth]
         nodes = network.node_values(X)[depth]

@@ -14,13 +14,14 @@ its applications", Inverse Problems 19, 2003.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.symbolic.library._symbol import Symbol
-from skkan.symbolic.library._symbols import get_symbol, search_symbols
+from skkan.symbolic.library._symbols import get_symbol, get_symbols
 from skkan.symbolic.recognition._edge_samples import Samples
 from skkan.symbolic.recognition._parametrizations import (
     LARGEST,
@@ -164,13 +165,11 @@ def rank_symbols(
     >>> rank_symbols(x, np.sin(3.0 * x), top=1)[0].symbol
     <Symbol sin>
     """
-    if not 0.0 <= weight_simple <= 1.0:
+    if not isinstance(weight_simple, Real) or not 0.0 <= weight_simple <= 1.0:
         raise ValueError(f"weight_simple must be in [0, 1], got {weight_simple!r}")
-    candidates = search_symbols() if symbols is None else [get_symbol(s) for s in symbols]
-    if not candidates:
-        raise ValueError("symbols is empty: give at least one symbol, or None for all of them.")
-    if top < 1:
-        raise ValueError(f"top must be at least 1, got {top!r}")
+    candidates = get_symbols(symbols)
+    if not isinstance(top, Integral) or top < 1:
+        raise ValueError(f"top must be an integer and at least 1, got {top!r}")
     samples = Samples.of(x, y, weight)
     sites = samples.thinned()
     fits = [_fit(symbol, samples, sites) for symbol in candidates]
