@@ -202,8 +202,9 @@ class SymbolicMixin:
             If a parameter is out of range or a function unknown.
         """
         check_is_fitted(self)
-        for name, value in (("r2_threshold", r2_threshold), ("weight_simple", weight_simple)):
-            if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
+        shares: dict[str, Any] = {"r2_threshold": r2_threshold, "weight_simple": weight_simple}
+        for name, value in shares.items():
+            if not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         network = _editing.all_fixed(
             self.network_,

@@ -25,6 +25,8 @@ N_SAMPLES, N_FUNCTIONS, MAX_DEGREE = 2500, 500, {1: 30, 2: 18, 3: 11}
 USUAL_DEGREE = 8
 # Surrogates with larger errors, as shares of the spread, do not tell of powers.
 COARSE = 0.05
+# Ratios of the ends of columns up to which logarithms serve polynomials well.
+WIDE = 50.0
 # Samples for derivatives.
 N_SLOPES = 400
 # Relations that hold worse than this, relative to their largest term, are none.
@@ -101,7 +103,9 @@ class Surrogate:
     """
 
     def __init__(self, X: FloatArray, y: FloatArray, weight: FloatArray) -> None:
-        self.by_logs = X.min(axis=0) > 0.0
+        low, high = X.min(axis=0), X.max(axis=0)
+        # Columns that come near to zero would have long tails.
+        self.by_logs = (low > 0.0) & (high < WIDE * low)
         # The logarithm of the target turns powers into straight lines.
         self.of_log = bool(np.abs(y).min() > 1e-3 * np.abs(y).mean() and np.ptp(np.sign(y)) == 0)
         target = np.log(np.abs(y)) if self.of_log else y

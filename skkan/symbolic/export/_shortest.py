@@ -57,6 +57,9 @@ def shortest(expression: Any, names: Sequence[str], X: FloatArray) -> Any:
     for rewrite in (_factored_terms, _expanded, _joined, _cancelled):
         forms += [own for form in forms[:2] if (own := _tried(rewrite, form)) is not None]
     forms += [own for form in forms if (own := _tried(_grouped, form)) is not None]
+    forms += [own for form in forms if (own := _tried(_rooted, form)) is not None]
+    # A sign that the data show is worth a node.
+    forms = [_without_signs(form, inputs, X) for form in forms]
     best = min(forms, key=_length)
     written = best.xreplace(back)
     return written if _length(written) <= _length(expression) else expression
@@ -111,6 +114,29 @@ def _joined(expression: Any) -> Any:
     )
 
 
+def _rooted(expression: Any) -> Any:
+    """Return an expression with absolute values in the place of roots of squares."""
+    import sympy  # noqa: PLC0415
+
+    def split(part: Any) -> Any:
+        squares = [own for own in sympy.Mul.make_args(part.base) if _is_square(own)]
+        rest = sympy.Mul(*(own for own in sympy.Mul.make_args(part.base) if own not in squares))
+        power = part.exp
+        outside = [sympy.Abs(own.base) ** (own.exp * power) for own in squares]
+        return sympy.Mul(*outside) * rest**power
+
+    table = {
+        part: split(part)
+        for part in expression.atoms(sympy.Pow)
+        if abs(part.exp) == sympy.Rational(1, 2) and any(map(_is_square, part.base.args))
+    }
+    return expression.xreplace(table)
+
+
+def _is_square(expression: Any) -> bool:
+    return bool(expression.is_Pow and expression.exp.is_Integer and expression.exp % 2 == 0)
+
+
 def _n_terms(expression: Any) -> float:
     """Return how many terms come of multiplying out, at most."""
     if expression.is_Add:
@@ -133,7 +159,7 @@ def _cancelled(expression: Any) -> Any:
     if expression.count_ops() > MAX_CANCELLED or expression.atoms(sympy.Float):
         return None
     whole = sympy.together(expression)
-    if not whole.is_rational_function(*whole.free_symbols):
+    if _n_terms(whole) > MAX_TERMS or not whole.is_rational_function(*whole.free_symbols):
         return whole
     return min(whole, sympy.cancel(whole), key=_length)
 
@@ -157,11 +183,15 @@ def _grouped(expression: Any) -> Any:
             symbols |= group[0]
             own = group[1] + own
         groups.append((symbols, own))
-    parts = []
-    for _, own in groups:
-        whole = sympy.Add(*own)
-        if 2 < len(own) <= MAX_FACTORED and whole.is_polynomial(*whole.free_symbols):
-            factored = sympy.factor(whole)
-            whole = min(whole, factored, key=tree_size)
-        parts.append(whole)
-    return sympy.Add(*parts)
+    grouped = sympy.Add(*(_factored(sympy.Add(*own)) for _, own in groups))
+    return min(grouped, _factored(expression), key=_length)
+
+
+def _factored(expression: Any) -> Any:
+    """Return a polynomial of some terms as a product, if that is shorter."""
+    import sympy  # noqa: PLC0415
+
+    some = 2 < len(sympy.Add.make_args(expression)) <= MAX_FACTORED >= _n_terms(expression)
+    if not some or not expression.is_polynomial(*expression.free_symbols):
+        return expression
+    return min(expression, sympy.factor(expression), key=_length)

@@ -165,10 +165,12 @@ def rank_symbols(
     >>> rank_symbols(x, np.sin(3.0 * x), top=1)[0].symbol
     <Symbol sin>
     """
-    if not isinstance(weight_simple, Real) or not 0.0 <= weight_simple <= 1.0:
+    share: Any = weight_simple
+    if not isinstance(share, Real) or not 0.0 <= float(share) <= 1.0:
         raise ValueError(f"weight_simple must be in [0, 1], got {weight_simple!r}")
     candidates = get_symbols(symbols)
-    if not isinstance(top, Integral) or top < 1:
+    number: Any = top
+    if not isinstance(number, Integral) or number < 1:
         raise ValueError(f"top must be an integer and at least 1, got {top!r}")
     samples = Samples.of(x, y, weight)
     sites = samples.thinned()

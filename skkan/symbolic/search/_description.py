@@ -9,6 +9,7 @@ J. Rissanen, "Modeling by shortest data description", Automatica 14, 1978.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ SMALLEST = 1e-300
 CONVINCING, WIDE = 5.0, 5.0
 
 
-def formula_price(formula: Any, count: float) -> float:
+def formula_price(formula: Any, count: float, errors: Mapping[Any, float] | None = None) -> float:
     """Return the length of a formula in nats.
 
     Parameters
@@ -33,6 +34,8 @@ def formula_price(formula: Any, count: float) -> float:
         The formula.
     count : float
         Number of samples, which says to how many digits constants are known.
+    errors : mapping, optional
+        Standard errors of constants, which say more.
 
     Examples
     --------
@@ -47,7 +50,10 @@ def formula_price(formula: Any, count: float) -> float:
     price = 0.0
     for part in sympy.preorder_traversal(formula):
         if part.is_Float:
-            price += CONSTANT_PRICE + 0.5 * math.log(max(count, 2.0))
+            digits = 0.5 * math.log(max(count, 2.0))
+            if errors and errors.get(part, 0.0) > 0.0:
+                digits = max(math.log(max(abs(float(part)) / errors[part], 1.0)), digits)
+            price += CONSTANT_PRICE + digits
         elif part.is_Rational:
             price += math.log(2.0) * (integer_bits(int(part.p)) + integer_bits(int(part.q)) - 1)
         elif part.is_Add or part.is_Mul:

@@ -106,7 +106,7 @@ def _row(
         "shape": shape,
         "standard_errors": errors,
         "noise_loss": own,
-        "price": formula_price(formula, count),
+        "price": formula_price(formula, count, errors),
     }
 
 
