@@ -123,12 +123,15 @@ def _rooted(expression: Any) -> Any:
         rest = sympy.Mul(*(own for own in sympy.Mul.make_args(part.base) if own not in squares))
         power = part.exp
         outside = [sympy.Abs(own.base) ** (own.exp * power) for own in squares]
+        if rest.is_Pow and rest.exp == -1:
+            rest, power = rest.base, -power
         return sympy.Mul(*outside) * rest**power
 
     table = {
         part: split(part)
         for part in expression.atoms(sympy.Pow)
-        if abs(part.exp) == sympy.Rational(1, 2) and any(map(_is_square, part.base.args))
+        if abs(part.exp) == sympy.Rational(1, 2)
+        and (part.base.is_Pow or any(map(_is_square, part.base.args)))
     }
     return expression.xreplace(table)
 
