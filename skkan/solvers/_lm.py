@@ -287,4 +287,6 @@ def _inner_parameters(
     network = objective.network
     inner = np.zeros(network.n_parameters, dtype=bool)
     inner[network.n_coefficients :].reshape(-1, N_PARAMETERS)[:, :2] = True
-    return inner
+    # Of an objective that holds some parameters still, the others are what the solver sees.
+    free: NDArray[np.bool_] | None = getattr(objective, "free", None)
+    return inner if free is None else inner[free]
