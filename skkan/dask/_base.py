@@ -1,6 +1,7 @@
 """What the estimators for Dask share: fits on workers, and lazy predictions."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import dask
@@ -40,6 +41,7 @@ class BaseDaskKAN(BaseKAN):
         *,
         standardise: bool,
         go_on: bool,
+        counted: bool = False,
     ) -> None:
         """Fit the network to samples on workers, and store what it found.
 
@@ -57,11 +59,14 @@ class BaseDaskKAN(BaseKAN):
             Whether to scale the targets; they are class memberships otherwise.
         go_on : bool
             Whether to keep the network that is there and train it further.
+        counted : bool, default=False
+            Whether weights are numbers of samples already.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
         blocks = dask.persist(*blocks)
         parts = Parts(blocks, np.array(dask.compute(*map(delayed(_length), blocks))), *shape)
+        parts = replace(parts, counted=counted)
         if parts.n_samples == 0:
             raise ValueError(
                 "sample_weight is zero for all samples; at least one must be positive."

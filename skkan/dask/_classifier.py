@@ -1,5 +1,6 @@
 """KANClassifier for Dask."""
 
+from functools import reduce
 from typing import Any, Self
 
 import dask
@@ -10,7 +11,13 @@ from sklearn.metrics import accuracy_score
 import skkan
 from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
-from skkan.dask._validation import block_class_weights, encoded_block, labelled_block
+from skkan.dask._validation import (
+    block_class_weights,
+    block_weights,
+    encoded_block,
+    labelled_block,
+)
+from skkan.data._weights import WeightSummary
 from skkan.estimators._targets import loss_for, total_class_weights
 from skkan.training._progress import Progress
 
@@ -91,13 +98,19 @@ class KANClassifier(BaseDaskKAN, skkan.KANClassifier):
             factors = self._class_weights(counts)
             n_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
+            counted = self.class_weight is not None
+            unit = None
+            if counted:
+                seen = dask.compute(*map(delayed(block_weights), blocks))
+                unit = reduce(WeightSummary.merged, seen).unit()
             self._train_blocks(
-                [delayed(encoded_block)(block, self.classes_, factors) for block in blocks],
+                [delayed(encoded_block)(block, self.classes_, factors, unit) for block in blocks],
                 (aligned.inputs.shape[1], n_outputs),
                 loss_for(len(self.classes_)),
                 progress,
                 standardise=False,
                 go_on=go_on,
+                counted=counted,
             )
             progress.close(self.network_)
         return self

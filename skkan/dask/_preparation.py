@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.dask._samples import DaskSamples, rows_of_a_share, threads_by_worker
+from skkan.dask._validation import block_weights
 from skkan.data._blocks import Samples
 from skkan.data._samples import TrainingData, column_order, scaling_of
 from skkan.data._weights import WeightSummary
@@ -41,12 +42,15 @@ class Parts:
         Number of samples of every block.
     n_inputs, n_outputs : int
         Numbers of inputs and targets.
+    counted : bool, default=False
+        Whether weights are numbers of samples already.
     """
 
     blocks: Sequence[Delayed]
     lengths: NDArray[np.intp]
     n_inputs: int
     n_outputs: int
+    counted: bool = False
 
     @property
     def n_samples(self) -> int:
@@ -122,7 +126,7 @@ def _sorted(
 ) -> Prepared:
     """Let one worker prepare all samples, and share them out."""
     (whole,) = dask.persist(
-        delayed(_prepared_together)(list(parts.blocks), standardise, rows, held_out)
+        delayed(_prepared_together)(list(parts.blocks), standardise, rows, held_out, parts.counted)
     )
     empty: Prepared = delayed(_without_samples)(whole).compute()
     validation = None
@@ -167,9 +171,9 @@ def _share_of(whole: Prepared, name: str, part: slice) -> TrainingData:
 
 def _raw_samples(parts: Parts) -> DaskSamples:
     """Return samples in shares, in the user's units."""
-    found = dask.compute(*map(delayed(_weights), parts.blocks))
+    found = dask.compute(*map(delayed(block_weights), parts.blocks))
     seen = reduce(WeightSummary.merged, found)
-    unit = seen.unit().unit
+    unit = 1.0 if parts.counted else seen.unit().unit
     total = seen.total * (seen.highest / unit)
     size, shares = rows_of_a_share(parts.n_samples), []
     for members in parts.in_shares(size):
@@ -178,10 +182,6 @@ def _raw_samples(parts: Parts) -> DaskSamples:
     shares = dask.persist(*shares)
     counts = parts.n_samples, parts.n_inputs, parts.n_outputs
     return DaskSamples(shares, size, *counts, total)
-
-
-def _weights(block: Part) -> WeightSummary:
-    return WeightSummary.of(block[2])
 
 
 def _taken(block: Part, rows: NDArray[np.intp]) -> Part:

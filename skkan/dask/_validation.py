@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from skkan._typing import FloatArray
+from skkan.data._weights import WeightSummary, WeightUnit
 from skkan.estimators._targets import ClassWeights, class_weights, memberships
 
 Samples = tuple[FloatArray, NDArray[Any], FloatArray]
@@ -59,7 +60,9 @@ def _counting(X: FloatArray, target: NDArray[Any], weight: FloatArray) -> Sample
     return (X, target, weight) if used.all() else (X[used], target[used], weight[used])
 
 
-def encoded_block(block: Samples, classes: NDArray[Any], factors: FloatArray) -> Samples:
+def encoded_block(
+    block: Samples, classes: NDArray[Any], factors: FloatArray, unit: WeightUnit | None = None
+) -> Samples:
     """Return the samples of a block that count, with class memberships for labels.
 
     Parameters
@@ -70,8 +73,12 @@ def encoded_block(block: Samples, classes: NDArray[Any], factors: FloatArray) ->
         All labels that there are, sorted.
     factors : ndarray of shape (n_classes,)
         Their weights.
+    unit : WeightUnit, optional
+        Unit in which weights of samples are counted before those of the classes are put on.
     """
     X, labels, weight = block
+    if unit is not None:
+        weight = unit.counted(weight)
     codes = np.searchsorted(classes, labels)
     return _counting(X, memberships(codes, len(classes)), weight * factors[codes])
 
@@ -79,3 +86,8 @@ def encoded_block(block: Samples, classes: NDArray[Any], factors: FloatArray) ->
 def block_class_weights(block: Samples) -> ClassWeights:
     """Return the labels of a block, and the sum of the weights of each."""
     return class_weights(*block[1:])
+
+
+def block_weights(block: Samples) -> WeightSummary:
+    """Return what is to be known of the weights of a block to find their unit."""
+    return WeightSummary.of(block[2])
