@@ -121,9 +121,9 @@ class ValidationMixin:
         Columns that have values far beyond those of the training data are marked in `far`.
         """
         inputs: FloatArray = self._validated(X, reset=False)
-        beyond = np.abs(self.network_.scaling.inputs(inputs)) > 1.0 + 2.0 * FAR
-        far |= beyond.any(axis=0) & self.network_.layers[0].splined.any(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
+            beyond = np.abs(self.network_.scaling.inputs(inputs)) > 1.0 + 2.0 * FAR
+            far |= beyond.any(axis=0) & self.network_.layers[0].splined.any(axis=1)
             out = self.network_(inputs, self.n_jobs)
         finite = np.isfinite(out)
         if not finite.all():
