@@ -238,12 +238,22 @@ def test_warm_start_refines_the_grid():
     [("hidden_layer_sizes", (3,)), ("degree", 2), ("base_function", "silu")],
 )
 def test_warm_start_from_another_network_is_refused(change, value):
-    X, y = curved_data()
+    X, y = product_data()
     estimator = KANRegressor(**SMALL, warm_start=True).fit(X, y)
     before = estimator.predict(X)
     with pytest.raises(ValueError, match=r"warm_start=True .*\(2, 2, 1\).*warm_start=False"):
         estimator.set_params(**{change: value}).fit(X, y)
     np.testing.assert_array_equal(estimator.predict(X), before)
+
+
+def test_warm_start_gives_an_additive_model_the_hidden_layers_that_are_asked_for():
+    X, y = curved_data()
+    estimator = KANRegressor(**SMALL, warm_start=True).fit(X, y)
+    assert estimator.network_.shape == (2, 1)
+    before = estimator.predict(X)
+    estimator.fit(X, y)
+    assert estimator.network_.shape == (2, 2, 1)
+    assert largest_difference(estimator.predict(X), before) < 0.1
 
 
 def test_first_fit_with_warm_start_is_a_plain_one():
@@ -391,7 +401,7 @@ def test_interrupt_of_the_additive_model_keeps_it(monkeypatch):
     interrupt_after(monkeypatch, 4)
     with pytest.warns(UserWarning, match="interrupted"):
         fitted = fit(X, y, **SMALL)
-    assert fitted.network_.shape == (2, 2, 1)
+    assert fitted.network_.shape == (2, 1)
     a, b, c, d = fitted.predict([[0.3, -0.2], [-0.7, 0.9], [0.3, 0.9], [-0.7, -0.2]])
     assert a + b == pytest.approx(c + d, abs=1e-9)
 

@@ -241,7 +241,7 @@ def test_alpha_auto_falls_back_on_the_additive_model():
     X, y = curved_data(60, 3)
     network = fit(X, y, **SMALL)
     additive = fit(X, y, **{**SMALL, "hidden_layer_sizes": ()})
-    assert network.network_.shape == (3, 2, 1)
+    assert network.network_.shape == (3, 1)
     assert largest_difference(network.predict(X), additive.predict(X)) < 1e-3
 
 
