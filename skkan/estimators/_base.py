@@ -1,12 +1,11 @@
 """What the estimators share: parameters, preparation of the data, and evaluation."""
 
-import copy
 import warnings
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -34,7 +33,6 @@ from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
 from skkan.training._constant import no_worse_than_constant
-from skkan.training._grids import refined
 from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
 from skkan.training._problem import Problem
@@ -462,52 +460,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         """Weights of the roughness penalty, arrays of shape (n_in, n_subnodes), by layer."""
         check_is_fitted(self)
         return self._state.penalty_weights()
-
-    def refine(self, grid_size: int) -> Self:
-        """Return a copy of the fitted estimator on finer grids.
-
-        Where `grid_size` is a multiple of the present one, the function stays as it is; otherwise
-        it is kept as well as the new grids allow. With ``warm_start=True``, `fit` goes on from
-        there.
-
-        Parameters
-        ----------
-        grid_size : int
-            New number of intervals, larger than the present one.
-
-        Returns
-        -------
-        estimator : estimator
-            The refined copy; this estimator stays as it is.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator is not fitted.
-        ValueError
-            If `grid_size` is not an integer larger than the present number of intervals.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skkan import KANRegressor
-        >>> X = np.linspace(-1.0, 1.0, 100)[:, None]
-        >>> coarse = KANRegressor((), random_state=0).fit(X, np.sin(3.0 * X[:, 0]))
-        >>> fine = coarse.refine(20)
-        >>> bool(np.allclose(fine.predict(X), coarse.predict(X)))
-        True
-        """
-        check_is_fitted(self)
-        present = self.network_.grid_size
-        if not is_integer(grid_size) or grid_size <= present:
-            raise ValueError(
-                f"grid_size must be an integer larger than the present {present}, "
-                f"got {grid_size!r}."
-            )
-        other = copy.deepcopy(self).set_params(grid_size=grid_size)
-        other.network_ = refined(self.network_, grid_size)
-        other._state = self._state.refined(self.network_, other.network_)
-        return other
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")

@@ -213,6 +213,17 @@ class Problem:
             return 0.5 * float(posterior.noise.sum())
         return self.loss_on(self.data, result.network)
 
+    def value_of(self, state: State) -> float:
+        """Return the objective, which is another one than in training where grids have moved."""
+        objective = self.objective(state.network, state.penalty, self.rows(state.network))
+        return objective.value(state.network.get_parameters())
+
+    def of_additive_model(self) -> "Problem":
+        """Return the problem of the additive model on the same samples."""
+        shape = (self.settings.shape[0], self.settings.shape[-1])
+        settings = replace(self.settings, shape=shape, arities=(), n_restarts=1)
+        return replace(self, settings=settings)
+
     def validation_loss(self, network: Network) -> float:
         """Return the loss on the held-out samples."""
         assert self.validation is not None

@@ -117,7 +117,7 @@ class Trainer:
             pass
         with tuned_for_blocks(), np.errstate(all="ignore"):
             end = self.problem.ended(self._with_next_weights(self.best))
-            loss = self._objective_of(end)
+            loss = self.problem.value_of(end)
         return TrainingResult(
             end.network,
             end.penalty,
@@ -136,12 +136,6 @@ class Trainer:
         if not self._goes_on or not self._at_rest or self.converged or state.smoothing is None:
             return state
         return replace(state, penalty=state.smoothing.by_edge)
-
-    def _objective_of(self, state: State) -> float:
-        """Return the objective, which is another one than in training where grids have moved."""
-        network = state.network
-        objective = self.problem.objective(network, state.penalty, self.problem.rows(network))
-        return objective.value(network.get_parameters())
 
     def _train_from(self, start: tuple[Network, Penalty | None] | None) -> None:
         if start is None:
@@ -492,15 +486,8 @@ class Trainer:
         return self._since_best >= self.settings.n_iter_no_change
 
     def _additive_trainer(self) -> "Trainer":
-        settings = self.settings
-        shape = (settings.shape[0], settings.shape[-1])
-        additive = replace(settings, shape=shape, arities=(), n_restarts=1)
-        return Trainer(
-            replace(self.problem, settings=additive),
-            self.progress,
-            self.rng.spawn(1)[0],
-            "additive ",
-        )
+        problem, rng = self.problem.of_additive_model(), self.rng.spawn(1)[0]
+        return Trainer(problem, self.progress, rng, "additive ")
 
     def _become(self, additive: "Trainer") -> None:
         """Take over the additive model."""

@@ -23,9 +23,9 @@ from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
 from skkan.training._progress import Progress
 from skkan.training._settings import Settings, State
-from skkan.training._stream import Samples, Stream
-from skkan.training._streaming import Past, learn
-from skkan.training._widening import completed, widened, widened_penalty
+from skkan.training.streams._stream import Samples, Stream
+from skkan.training.streams._streaming import Past, learn
+from skkan.training.streams._widening import completed, widened, widened_penalty
 
 
 def _learns_in_batches(estimator: Any) -> bool:

@@ -13,7 +13,7 @@ from skkan.data._samples import TrainingData
 from skkan.estimators.methods import _partial_fit
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
-from skkan.training import _stream
+from skkan.training.streams import _stream
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

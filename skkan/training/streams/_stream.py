@@ -10,7 +10,7 @@ from skkan.data._typical_rows import TypicalRows
 from skkan.network._network import Network
 from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
-from skkan.training._streaming import Memory, StreamObjective, recalled
+from skkan.training.streams._streaming import Memory, StreamObjective, recalled
 
 # Samples that are kept as they are.
 MAX_ROWS = 1000

@@ -17,7 +17,7 @@ from networks import (
 from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
 from skkan.objective._objective import Objective
-from skkan.training._streaming import StreamObjective, recalled
+from skkan.training.streams._streaming import StreamObjective, recalled
 
 
 def parts_of(data, n_parts):

@@ -1,0 +1,1 @@
+"""Learning from one batch after the other: memory of earlier samples, and wider grids."""
