@@ -161,7 +161,7 @@ def test_border_of_a_predicate_and_of_given_points():
 
 
 def test_interrupted_fits_keep_the_best_so_far(monkeypatch):
-    from skkan.pde import _schedule  # noqa: PLC0415
+    from skkan.pde.training import _schedule  # noqa: PLC0415
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -63,7 +63,7 @@ def test_what_cannot_be_marched_gets_a_clear_error():
 
 
 def test_an_interrupt_ends_the_march(monkeypatch):
-    from skkan.pde import _schedule  # noqa: PLC0415
+    from skkan.pde.training import _schedule  # noqa: PLC0415
 
     calls = []
 
