@@ -174,10 +174,9 @@ class Problem:
         network, penalty = state.network.copy(), state.penalty
         room = MARGIN + _stretch(penalty.order)
         end_hidden_grids(network, self.data, room, self.settings.n_jobs)
-        if self.settings.alpha is None:
-            penalty = penalty.kept_between(state.network, network)
-        else:
-            penalty = self.first_penalty(network)
+        if self.settings.alpha is not None:
+            return replace(state, network=network, penalty=self.first_penalty(network))
+        penalty = penalty.kept_between(state.network, network)
         share_constants(network, penalty.softmax)
         return replace(state, network=network, penalty=penalty)
 
