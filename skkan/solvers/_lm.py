@@ -23,12 +23,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
 from skkan._typing import FloatArray
-from skkan.network.functions._symbolic_edge import N_PARAMETERS
 from skkan.objective._objective import Objective
 from skkan.solvers._result import SolverResult
 
@@ -102,28 +100,15 @@ class DenseSystem:
         diagonal = self._matrix.diagonal()
         self.scale = np.maximum(diagonal, 1e-14 * diagonal.max())
 
-    def step(self, damping: float, held: NDArray[np.bool_] | None = None) -> FloatArray | None:
-        """Solve the damped system, or return None where it is not positive definite.
-
-        Parameters that are `held` stay where they are.
-        """
+    def step(self, damping: float) -> FloatArray | None:
+        """Solve the damped system, or return None where it is not positive definite."""
         damped = self._matrix.copy(order="F")
         damped[np.diag_indices_from(damped)] += damping * self.scale
-        if held is not None:
-            damped[held] = 0.0
-            damped[:, held] = 0.0
-            damped[held, held] = 1.0
         try:
             self._factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
             return None
-        gradient = self.gradient if held is None else np.where(held, 0.0, self.gradient)
-        return -cho_solve(self._factor, gradient, check_finite=False)
-
-    def step_aside(self, damping: float, held: NDArray[np.bool_]) -> FloatArray:
-        """Solve the damped system with some parameters held; zero where that fails."""
-        step = self.step(damping, held)
-        return np.zeros_like(self.gradient) if step is None else step
+        return -cho_solve(self._factor, self.gradient, check_finite=False)
 
     def bent(self, step: FloatArray) -> FloatArray:
         """Return the latest step with its correction of second order, where that is small."""
@@ -236,7 +221,6 @@ def minimize_lm(
         else:
             system = DenseSystem(objective)
     system.move_to(parameters)
-    inner = _inner_parameters(objective, len(parameters))
     while len(history) < max_iter and not converged:
         accepted = False
         while not accepted and damping < MAX_DAMPING:
@@ -249,14 +233,6 @@ def minimize_lm(
             converged = predicted <= tol * abs(system.value) and damping <= settled
             trial = parameters + (step if converged else system.bent(step))
             value = objective.value(trial)
-            if not np.isfinite(value) and isinstance(system, DenseSystem) and inner.any():
-                # A sample has left the domain of a symbolic edge. Until that edge has a reason to
-                # move the other way, everything else goes on.
-                step = system.step_aside(damping, inner)
-                predicted = 0.5 * float(step @ (damping * system.scale * step - system.gradient))
-                converged = predicted <= tol * abs(system.value) and damping <= settled
-                trial = parameters + step
-                value = objective.value(trial)
             gain = (system.value - value) / predicted if predicted > 0.0 else -1.0
             accepted = bool(np.isfinite(value)) and gain > 1e-4
             if accepted:
@@ -276,17 +252,3 @@ def minimize_lm(
         if callback is not None and callback(system.value, parameters):
             break
     return SolverResult(parameters, system.value, len(history), converged, history, damping)
-
-
-def _inner_parameters(
-    objective: "Objective | LeastSquares", n_parameters: int
-) -> NDArray[np.bool_]:
-    """Return which parameters say where the functions of symbolic edges are evaluated."""
-    if not isinstance(objective, Objective):
-        return np.zeros(n_parameters, dtype=bool)
-    network = objective.network
-    inner = np.zeros(network.n_parameters, dtype=bool)
-    inner[network.n_coefficients :].reshape(-1, N_PARAMETERS)[:, :2] = True
-    # Of an objective that holds some parameters still, the others are what the solver sees.
-    free: NDArray[np.bool_] | None = getattr(objective, "free", None)
-    return inner if free is None else inner[free]

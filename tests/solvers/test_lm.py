@@ -11,7 +11,6 @@ from networks import (
     symmetric,
 )
 
-from skkan import KANRegressor
 from skkan.data._samples import TrainingData
 from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
@@ -214,12 +213,3 @@ def test_additive_models_need_no_correction():
     system.move_to(start)
     step = system.step(1e-3)
     assert system.bent(step) is step
-
-
-@pytest.mark.parametrize("offset", [0.0, 0.2, 1.0, 3.0])
-def test_closed_ends_with_a_sample_on_them_hold_nothing_up(offset):
-    x = np.linspace(0.0, 4.0, 81)[:, None]
-    y = np.sqrt(x[:, 0] + 0.5)
-    model = KANRegressor((), alpha=1e-8, solver="lm", random_state=0).fit(x, y)
-    model.fix_symbolic(0, 0, 0, "sqrt", parameters=(1.0, offset, 1.0, 0.0))
-    np.testing.assert_allclose(model.refit(x, y).predict(x), y, rtol=0.0, atol=1e-9)
