@@ -263,7 +263,7 @@ def test_fitted_attributes(n_classes):
     fitted = fit(X, t, **SMALL)
     assert fitted.n_features_in_ == 2
     assert fitted.n_iter_ == len(fitted.loss_curve_) >= 1
-    assert fitted.loss_ == fitted.loss_curve_[-1]
+    assert fitted.loss_ >= fitted.loss_curve_[-1]
     assert fitted.best_loss_ == min(fitted.loss_curve_)
     assert np.isfinite(fitted.loss_curve_).all()
     outputs = fitted.network_(X)
