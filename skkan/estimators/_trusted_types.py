@@ -4,7 +4,7 @@ TRUSTED_TYPES = (
     "skkan.data._typical_rows.TypicalRows",
     "skkan.estimators._classifier.KANClassifier",
     "skkan.estimators._fitted_state.FittedState",
-    "skkan.estimators.methods._partial_fit.Stream",
+    "skkan.training.streams._stream.Stream",
     "skkan.estimators._regressor.KANRegressor",
     "skkan.estimators._symbolic_regressor.KANSymbolicRegressor",
     "skkan.inspection._scores.LayerActivity",

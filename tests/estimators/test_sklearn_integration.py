@@ -173,8 +173,8 @@ def test_saved_model_is_small():
     fitted = KANRegressor(**ADDITIVE).fit(X, y)
     file = io.BytesIO()
     pickle.dump(fitted, file)
-    # The training data would be 72 kB.
-    assert file.tell() < 30_000
+    # The training data would be 72 kB; a thousand rows are kept with targets and weights.
+    assert file.tell() < 48_000
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
