@@ -80,9 +80,9 @@ def kernel(
     """Return skkan's objective for a random network, and its parameters."""
     from skkan.data._blocks import RowBlocks
     from skkan.data._samples import TrainingData, scaling_of
-    from skkan.objective._losses import SquaredLoss
     from skkan.objective._objective import Objective
     from skkan.objective._penalties import Penalty
+    from skkan.objective.losses._squared import SquaredLoss
     from skkan.training._grids import follow_hidden_nodes
     from skkan.training._initialization import random_network
 

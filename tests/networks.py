@@ -14,9 +14,12 @@ from skkan.network._scaling import Scaling
 from skkan.network.functions._base_functions import BASE_FUNCTIONS, BaseFunction
 from skkan.network.functions._splines import SplineGrid
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import BinaryLogLoss, Loss, MultinomialLogLoss, SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._binary_log import BinaryLogLoss
+from skkan.objective.losses._loss import Loss
+from skkan.objective.losses._multinomial_log import MultinomialLogLoss
+from skkan.objective.losses._squared import SquaredLoss
 
 LOSSES: dict[str, tuple[Loss, int]] = {
     "squared": (SquaredLoss(), 1),

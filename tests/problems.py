@@ -6,7 +6,8 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, scaling_of
-from skkan.objective._losses import Loss, SquaredLoss
+from skkan.objective.losses._loss import Loss
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.training._problem import Problem
 from skkan.training._settings import Settings
 
@@ -43,7 +44,7 @@ def problem_of(
     target, weight = y.reshape(len(y), -1).astype(float), np.ones(len(y))
     loss = loss or SquaredLoss()
     raw = TrainingData.unscaled(X, target, weight)
-    scaling = scaling_of(raw, standardise=isinstance(loss, SquaredLoss))
+    scaling = scaling_of(raw, standardise=loss.standardises)
     held_out = None
     if validation is not None:
         X_out, y_out = validation

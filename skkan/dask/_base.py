@@ -16,7 +16,7 @@ from skkan.dask._collections import Aligned, check_names, is_collection
 from skkan.dask._prediction import lazily
 from skkan.dask._preparation import Parts, prepared_parts
 from skkan.estimators._base import BaseKAN
-from skkan.objective._losses import Loss
+from skkan.objective.losses._loss import Loss
 from skkan.training._progress import Progress
 
 
@@ -39,7 +39,6 @@ class BaseDaskKAN(BaseKAN):
         loss: Loss,
         progress: Progress,
         *,
-        standardise: bool,
         go_on: bool,
         counted: bool = False,
     ) -> None:
@@ -55,8 +54,6 @@ class BaseDaskKAN(BaseKAN):
             Data fit.
         progress : Progress
             Receives phases and iterations.
-        standardise : bool
-            Whether to scale the targets; they are class memberships otherwise.
         go_on : bool
             Whether to keep the network that is there and train it further.
         counted : bool, default=False
@@ -73,10 +70,10 @@ class BaseDaskKAN(BaseKAN):
             )
         rows = held_out = None
         if self.early_stopping:
-            codes = () if standardise else dask.compute(*map(delayed(_codes), blocks))
+            codes = dask.compute(*map(delayed(_codes), blocks)) if loss.of_classes else ()
             labels = np.concatenate(codes) if codes else None
             rows, held_out = self._split(np.arange(parts.n_samples), labels, random_state)
-        prepared = prepared_parts(parts, standardise, rows, held_out)
+        prepared = prepared_parts(parts, loss.standardises, rows, held_out)
         # What is prepared is all that is needed from here on.
         del blocks, parts
         self._train_on(prepared, loss, progress, rng, go_on=go_on)

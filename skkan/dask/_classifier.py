@@ -18,7 +18,8 @@ from skkan.dask._validation import (
     labelled_block,
 )
 from skkan.data._weights import WeightSummary
-from skkan.estimators._targets import loss_for, total_class_weights
+from skkan.estimators._targets import total_class_weights
+from skkan.objective.losses._choice import class_loss
 from skkan.training._progress import Progress
 
 
@@ -106,9 +107,8 @@ class KANClassifier(BaseDaskKAN, skkan.KANClassifier):
             self._train_blocks(
                 [delayed(encoded_block)(block, self.classes_, factors, unit) for block in blocks],
                 (aligned.inputs.shape[1], n_outputs),
-                loss_for(len(self.classes_)),
+                class_loss(len(self.classes_)),
                 progress,
-                standardise=False,
                 go_on=go_on,
                 counted=counted,
             )

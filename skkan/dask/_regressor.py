@@ -10,7 +10,7 @@ import skkan
 from skkan.dask._base import BaseDaskKAN
 from skkan.dask._collections import is_collection
 from skkan.dask._validation import numeric_block
-from skkan.objective._losses import SquaredLoss
+from skkan.objective.losses._choice import regression_loss
 from skkan.training._progress import Progress
 
 
@@ -116,9 +116,8 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
             self._train_blocks(
                 [delayed(numeric_block)(*block) for block in aligned.blocks()],
                 (aligned.inputs.shape[1], n_targets),
-                SquaredLoss(),
+                regression_loss(),
                 progress,
-                standardise=True,
                 go_on=go_on,
             )
             progress.close(self.network_)

@@ -30,8 +30,8 @@ from skkan.network._hidden_layers import Arities, is_integer, parsed, written_sh
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._base_functions import BASE_FUNCTIONS
-from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
@@ -202,7 +202,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         loss: Loss,
         progress: Progress,
         *,
-        standardise: bool,
         stratify: bool = False,
         go_on: bool = False,
         counted: bool = False,
@@ -219,8 +218,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             Data fit.
         progress : Progress
             Receives phases and iterations.
-        standardise : bool
-            Whether to scale the targets.
         stratify : bool, default=False
             Whether `y` holds classes, whose shares a validation set keeps, or nearly so where it
             is large.
@@ -236,7 +233,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             labels = y if stratify else None
             self._train(
                 *(X, target, own, loss, progress),
-                standardise=standardise,
                 labels=labels,
                 go_on=go_on,
                 counted=counted,
@@ -256,7 +252,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         if stratify and split is not None and lacks_a_class(data, self.n_jobs):
             reason = "a class would be missing from the part to train on."
             raise ValueError(self._cannot_split(X.shape[0], reason))
-        samples = prepared_where_it_is(data, held_out, standardise, self.n_jobs)
+        samples = prepared_where_it_is(data, held_out, loss.standardises, self.n_jobs)
         self._train_on(samples, loss, progress, rng, go_on=go_on)
 
     def _train(
@@ -267,7 +263,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         loss: Loss,
         progress: Progress,
         *,
-        standardise: bool,
         labels: NDArray[Any] | None = None,
         go_on: bool = False,
         streaming: bool = False,
@@ -287,8 +282,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             Data fit.
         progress : Progress
             Receives phases and iterations.
-        standardise : bool
-            Whether to scale the targets.
         labels : ndarray of shape (n_samples,), optional
             Classes, whose shares a validation set keeps.
         go_on : bool, default=False
@@ -307,7 +300,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             stratify = None if labels is None else labels[rows]
             rows, held_out = self._split(rows, stratify, random_state)
         samples = prepared(
-            X, target, weight, standardise, rows, held_out, as_given=streaming or counted
+            X, target, weight, loss.standardises, rows, held_out, as_given=streaming or counted
         )
         self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
 
@@ -348,6 +341,9 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
         start = self._warm_start(settings, scaling, order, go_on)
+        if start is not None and start[1] is not None:
+            # The weights of the penalty are in its units.
+            problem = replace(problem, loss=self._state.data_fit or loss)
         if start is None and self._is_free(streaming) and applies(problem):
             result = Growth(problem, progress, rng).run()
         else:
@@ -365,6 +361,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             alpha=settings.alpha,
             posterior=posterior,
             expected=problem.expected_loss(result, posterior),
+            data_fit=result.data_fit or problem.loss,
         )
         if hasattr(self, "_stream"):
             del self._stream

@@ -16,9 +16,10 @@ from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import parts_of, release
 from skkan.estimators._base import BaseKAN
 from skkan.estimators._parameter_docs import with_shared_parameters
-from skkan.estimators._targets import Labels, class_weights, loss_for, total_class_weights
+from skkan.estimators._targets import Labels, class_weights, total_class_weights
 from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
 from skkan.estimators.methods._partial_fit import ClassifierStreamMixin
+from skkan.objective.losses._choice import class_loss
 from skkan.training._progress import Progress
 
 
@@ -229,11 +230,10 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
             places = self._places(classes, go_on=go_on)
             counts = np.bincount(places, sums, len(self.classes_)).astype(np.float64)
             encode = Labels(self.classes_, self._class_weights(counts))
-            loss = loss_for(len(self.classes_))
+            loss = class_loss(len(self.classes_))
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
             self._train_encoded(
                 *(inputs, labels, weight, encode, loss, progress),
-                standardise=False,
                 stratify=True,
                 go_on=go_on,
                 counted=self.class_weight is not None,

@@ -11,6 +11,7 @@ from skkan.data._typical_rows import TypicalRows
 from skkan.inspection._scores import LayerActivity, activity_on
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.training._posterior import PredictivePosterior
 
 
@@ -35,6 +36,8 @@ class FittedState:
     expected : float or None
         Mean loss of a sample like those of the training, as the latest training has found it
         where it has come to an end.
+    data_fit : Loss or None
+        Loss of the training, which the penalty weights belong to.
     """
 
     penalty: Penalty
@@ -43,6 +46,7 @@ class FittedState:
     alpha: float | None
     posterior: PredictivePosterior | AnalysisPosterior | None = None
     expected: float | None = None
+    data_fit: Loss | None = None
 
     def edited(self, network: Network, penalty: Penalty | None = None) -> Self:
         """Return the state of a network that was changed without training."""

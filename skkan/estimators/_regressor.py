@@ -16,7 +16,7 @@ from skkan.estimators.methods._derivative_methods import DerivativeMixin
 from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
 from skkan.estimators.methods._from_formula import FromFormulaMixin
 from skkan.estimators.methods._partial_fit import RegressorStreamMixin
-from skkan.objective._losses import SquaredLoss
+from skkan.objective.losses._choice import regression_loss
 from skkan.training._progress import Progress
 
 MOST_COVARIANCES = 5000
@@ -171,8 +171,7 @@ class KANRegressor(
                 self, lambda network: {"network_": network}, X, y, sample_weight
             )
             self._train_encoded(
-                *(inputs, targets, weight, RealTargets(), SquaredLoss(), progress),
-                standardise=True,
+                *(inputs, targets, weight, RealTargets(), regression_loss(), progress),
                 go_on=go_on,
             )
             progress.close(self.network_)

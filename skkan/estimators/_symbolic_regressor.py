@@ -25,6 +25,7 @@ from skkan.symbolic.export._program import replaced
 from skkan.symbolic.library._symbols import get_symbols
 from skkan.symbolic.search._equation_rows import function_of
 from skkan.symbolic.search._search import Search, SearchSettings
+from skkan.symbolic.search._target_units import in_units, unit_of_targets
 from skkan.training._progress import CallbackSupportMixin, Progress
 
 AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
@@ -223,7 +224,12 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                 )
             target = np.asarray(target, dtype=np.float64)
             inputs, column, weight = canonical_rows(inputs[used], target[used, None], weight[used])
-            progress = Progress(self, lambda outcome: outcome, X, y, sample_weight)
+            unit = unit_of_targets(column)
+
+            def found(outcome: dict[str, Any]) -> dict[str, Any]:
+                return in_units(outcome, unit)
+
+            progress = Progress(self, found, X, y, sample_weight)
             settings = SearchSettings(
                 *(shapes, symbols, self._names(), self._model(seed)),
                 weight_simple=float(self.weight_simple),
@@ -232,8 +238,8 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                 max_time=math.inf if self.max_time is None else float(self.max_time),
                 model_selection=self.model_selection,
             )
-            outcome = Search((inputs, column[:, 0], weight), settings, progress).run()
-            self.__dict__.update(outcome)
+            outcome = Search((inputs, column[:, 0] / unit, weight), settings, progress).run()
+            self.__dict__.update(found(outcome))
             progress.close(outcome)
         return self
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-from skkan.objective._losses import BinaryLogLoss, Loss, MultinomialLogLoss
 
 
 def memberships(codes: NDArray[np.intp], n_classes: int) -> FloatArray:
@@ -28,11 +27,6 @@ def memberships(codes: NDArray[np.intp], n_classes: int) -> FloatArray:
     """
     target = np.eye(n_classes)[codes]
     return target[:, 1:] if n_classes == 2 else target
-
-
-def loss_for(n_classes: int) -> Loss:
-    """Return the loss for so many classes."""
-    return BinaryLogLoss() if n_classes == 2 else MultinomialLogLoss()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from skkan.data._blocks import Block
 from skkan.network._features import as_dense
 from skkan.network._layer import Layer
 from skkan.network._network import Network, Trace
-from skkan.objective._losses import Loss
+from skkan.objective.losses._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class LossFunction:
     def curvature_factor(self, trace: Trace, block: Block) -> FloatArray:
         """Return the factor of the loss's curvature at the outputs of a trace."""
         out = trace.nodes[-1]
-        return self.loss.curvature_factor(out, block.weight).astype(out.dtype, copy=False)
+        factor = self.loss.curvature_factor(out, block.target, block.weight)
+        return factor.astype(out.dtype, copy=False)
 
     def tangent(self, trace: Trace, change: FloatArray) -> FloatArray:
         """Return what a change of the parameters does to the outputs of a trace, linearised."""
@@ -131,6 +132,15 @@ class Value(LossFunction):
         """Return the loss of a block."""
         out = self.network.outputs(self.inputs(block), block.features)
         return (self.loss.value(out, block.target, block.weight),)
+
+
+class SquaredResiduals(LossFunction):
+    """The mean squared residual of every output."""
+
+    def __call__(self, block: Block) -> tuple[FloatArray]:
+        """Return the part of a block, shape (n_outputs,)."""
+        out = self.network.outputs(self.inputs(block), block.features)
+        return (block.weight @ (out - block.target) ** 2,)
 
 
 class ValueAndGradient(LossFunction):

@@ -13,12 +13,13 @@ from skkan.objective._block_sums import (
     NodeCurvatures,
     NormalEquations,
     SecondDifference,
+    SquaredResiduals,
     Value,
     ValueAndGradient,
 )
-from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
 from skkan.objective._sparsity import Sparsity
+from skkan.objective.losses._loss import Loss
 
 
 class Objective:
@@ -111,6 +112,12 @@ class Objective:
         """Return the mean loss alone."""
         function = Value(self._at(parameters), self.loss)
         return self.rows.sums(function, function.row_bytes)[0]
+
+    def residual_variances(self, parameters: FloatArray) -> FloatArray:
+        """Return the mean squared residual of every output, shape (n_outputs,)."""
+        function = SquaredResiduals(self._at(parameters), self.loss)
+        variances: FloatArray = self.rows.sums(function, function.row_bytes)[0]
+        return variances
 
     def value(self, parameters: FloatArray) -> float:
         """Return the objective."""

@@ -7,7 +7,7 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.data._blocks import Block, Samples
 from skkan.network._network import Network
-from skkan.objective._losses import Loss
+from skkan.objective.losses._loss import Loss
 from skkan.training._problem import Problem
 from skkan.training._settings import TrainingResult
 
@@ -34,7 +34,7 @@ class ConstantLoss:
     def __call__(self, block: Block) -> tuple[float, FloatArray, FloatArray]:
         """Return the part of a block, of shapes (), (n_outputs,) and (n_outputs, n_outputs)."""
         out = np.broadcast_to(self.outputs, block.target.shape)
-        factor = self.loss.curvature_factor(out, block.weight)
+        factor = self.loss.curvature_factor(out, block.target, block.weight)
         return (
             self.loss.value(out, block.target, block.weight),
             self.loss.gradient(out, block.target, block.weight).sum(axis=0),
@@ -67,7 +67,7 @@ def best_constant(data: Samples, loss: Loss, n_jobs: int | None = None) -> tuple
     --------
     >>> import numpy as np
     >>> from skkan.data._samples import TrainingData
-    >>> from skkan.objective._losses import BinaryLogLoss
+    >>> from skkan.objective.losses._binary_log import BinaryLogLoss
     >>> from skkan.training._constant import best_constant
     >>> labels = np.array([[0.0], [1.0], [1.0], [1.0]])
     >>> data = TrainingData(np.zeros((4, 1)), labels, np.full(4, 0.25), 4.0)

@@ -22,7 +22,6 @@ from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import spread_rows
 from skkan.network._network import Network
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
 from skkan.training._posterior import PredictivePosterior
 from skkan.training._problem import Problem
@@ -74,7 +73,7 @@ def applies(problem: Problem) -> bool:
         and settings.sparsity == 0.0
         and settings.base_function == "zero"
         and settings.solver != "adam"
-        and isinstance(problem.loss, SquaredLoss)
+        and problem.loss.is_square
     )
 
 
@@ -250,5 +249,5 @@ def posterior_of(
         Input ``i`` of the fit is input ``order[i]`` of the user's.
     """
     if not result.analysed:
-        return problem.posterior(result.network, result.penalty, order)
+        return problem.posterior(result, order)
     return None if result.posterior is None else replace(result.posterior, order=order)

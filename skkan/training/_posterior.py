@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from skkan._typing import FloatArray
-from skkan.data._blocks import Block
 from skkan.network._network import Network
-from skkan.objective._block_sums import LossFunction
 from skkan.objective._objective import Objective
 from skkan.training._smoothing import (
     LOWEST_NOISE,
@@ -78,11 +76,14 @@ class PredictivePosterior:
         Variance of the noise of every output, in the units of training.
     order : ndarray of int of shape (n_inputs,)
         Input ``i`` in training is input ``order[i]`` of the network.
+    precision : ndarray of shape (n_outputs,)
+        What the loss multiplies its outputs by.
     """
 
     parts: list[CoupledParameters]
     noise: FloatArray
     order: NDArray[np.intp]
+    precision: FloatArray
 
     def deviations(self, network: Network, X: FloatArray, include_noise: bool) -> FloatArray:
         """Return the standard deviation of every output, shape (n_samples, n_outputs).
@@ -102,7 +103,7 @@ class PredictivePosterior:
             variance = np.zeros(jacobian.shape[:2])
             for part, root in zip(self.parts, roots, strict=True):
                 variance += ((jacobian[:, :, part.index] @ root.T) ** 2).sum(axis=2)
-            found[rows] = np.sqrt(self.noise * (variance + float(include_noise)))
+            found[rows] = np.sqrt(self.noise * (self.precision * variance + float(include_noise)))
         return network.scaling.output_scale * found
 
     def covariances(self, network: Network, X: FloatArray, include_noise: bool) -> FloatArray:
@@ -115,6 +116,7 @@ class PredictivePosterior:
         for part in self.parts:
             moved = jacobian[:, :, part.index] @ part.root().T
             found += np.einsum("nkp,mkp->nmk", moved, moved, optimize=True)
+        found *= self.precision
         if include_noise:
             found[np.arange(len(X)), np.arange(len(X))] += 1.0
         return network.scaling.output_scale**2 * self.noise * found
@@ -149,7 +151,8 @@ class PredictivePosterior:
             own = np.searchsorted(part.index, places)
             if np.array_equal(part.index.take(own, mode="clip"), places):
                 variance += ((features @ part.root()[:, own].T) ** 2).sum(axis=1)
-        noise = self.noise[j] if depth == len(layers) - 1 else self.noise.mean()
+        levels = self.noise * self.precision
+        noise = levels[j] if depth == len(layers) - 1 else levels.mean()
         return np.sqrt(noise * variance)
 
     def _jacobians(self, network: Network, X: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
@@ -164,15 +167,6 @@ class PredictivePosterior:
             trace = own.trace(own.scaling.inputs(X[rows][:, self.order]))
             seeds = np.tile(np.eye(n_outputs), (rows.stop - start, 1, 1))
             yield rows, own.jacobian(trace, seeds).reshape(rows.stop - start, n_outputs, -1)
-
-
-class SquaredResiduals(LossFunction):
-    """The mean squared residual of every output."""
-
-    def __call__(self, block: Block) -> tuple[FloatArray]:
-        """Return the part of a block, shape (n_outputs,)."""
-        out = self.network.outputs(self.inputs(block), block.features)
-        return (block.weight @ (out - block.target) ** 2,)
 
 
 def predictive_posterior(
@@ -204,10 +198,10 @@ def predictive_posterior(
         parts, dof = _node_parts(objective, parameters)
     noise = np.ones(objective.data.n_outputs)
     if objective.loss.has_noise_level:
-        function = SquaredResiduals(objective.network, objective.loss)
-        (squares,) = objective.data.rows().sums(function, function.row_bytes)
+        squares = objective.residual_variances(parameters)
         noise = squares * n / max(n - dof / len(squares), 0.1 * n)
-    return PredictivePosterior(parts, np.maximum(noise, LOWEST_NOISE), order)
+    precision = objective.loss.precision(len(noise))
+    return PredictivePosterior(parts, np.maximum(noise, LOWEST_NOISE), order, precision)
 
 
 def _live(network: Network) -> NDArray[np.bool_]:

@@ -13,10 +13,10 @@ from skkan.data._blocks import Rows, Samples
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.objective._block_sums import Value
-from skkan.objective._losses import Loss, MultinomialLogLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import BENDING, Penalty
 from skkan.objective._sparsity import Sparsity
+from skkan.objective.losses._loss import Loss
 from skkan.training._grids import (
     MARGIN,
     ROOM,
@@ -91,20 +91,23 @@ class Problem:
         first = network.layers[0].astype(settings.dtype)
         return self.data.rows(first, settings.n_jobs, settings.max_cache_bytes)
 
-    def objective(self, network: Network, penalty: Penalty, rows: Rows) -> Objective:
-        """Return the function to be minimised."""
+    def objective(
+        self, network: Network, penalty: Penalty, rows: Rows, data_fit: Loss | None = None
+    ) -> Objective:
+        """Return the function to be minimised, by default with the loss of the problem."""
         strength, sparsity = self.settings.sparsity, None
         if strength > 0.0:
             sparsity = Sparsity.of(network, rows, strength)
         dtype = self.settings.dtype
-        return Objective(network, self.data, self.loss, penalty, rows, sparsity, dtype)
+        loss = data_fit or self.loss
+        return Objective(network, self.data, loss, penalty, rows, sparsity, dtype)
 
     def penalty(self, network: Network, rough: float, line: float) -> Penalty:
         """Return a penalty with the same weights for all edges."""
         floors = None
         if self.settings.alpha is None and not self.loss.has_noise_level:
             floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
-        return Penalty(network, rough, line, isinstance(self.loss, MultinomialLogLoss), floors)
+        return Penalty(network, rough, line, self.loss.shared_shift, floors)
 
     def first_penalty(self, network: Network, weight: float = START_WEIGHTS[0]) -> Penalty:
         """Return the penalty that was asked for, or one to begin with."""
@@ -137,9 +140,12 @@ class Problem:
         """Return the state with hidden grids that fit the data, and penalty weights for them."""
         network = state.network.copy()
         shrink = self.follow(network, grid_size, state.penalty.order, fresh)
-        if self.settings.alpha is not None:
-            return State(network, self.first_penalty(network))
-        return State(network, state.penalty.carried_to(network, shrink))
+        penalty = (
+            state.penalty.carried_to(network, shrink)
+            if self.settings.alpha is None
+            else self.first_penalty(network)
+        )
+        return State(network, penalty, data_fit=state.data_fit)
 
     def embedded(self, state: State) -> State:
         """Return the state of an additive model as one of the shape that is asked for."""
@@ -150,7 +156,7 @@ class Problem:
         columns = pass_through_subnodes(arities[0], self.settings.shape[-1])
         for name, weight in state.penalty.layers[0].weights.items():
             penalty.layers[0].weights[name][:, columns] = weight * shrink[0][columns] ** 2
-        return State(network, penalty, loss=state.loss)
+        return State(network, penalty, loss=state.loss, data_fit=state.data_fit)
 
     def holds(self, network: Network) -> bool:
         """Return whether no hidden node has left its grid."""
@@ -181,20 +187,20 @@ class Problem:
         return replace(state, network=network, penalty=penalty)
 
     def posterior(
-        self, network: Network, penalty: Penalty, order: NDArray[np.intp]
+        self, result: TrainingResult, order: NDArray[np.intp]
     ) -> PredictivePosterior | None:
         """Return what the data leave open about a trained network, if that can be told.
 
         Parameters
         ----------
-        network : Network
-            Network.
-        penalty : Penalty
-            Its penalty.
+        result : TrainingResult
+            Network, penalty and loss.
         order : ndarray of int of shape (n_inputs,)
             Input ``i`` of the network is input ``order[i]`` of the user's.
         """
-        objective = self.objective(network, penalty, self.rows(network))
+        network = result.network
+        rows = self.rows(network)
+        objective = self.objective(network, result.penalty, rows, result.data_fit)
         coupled = self.solver_options.posterior is full_posterior
         with np.errstate(all="ignore"):
             try:
@@ -209,12 +215,14 @@ class Problem:
         if posterior is None or not result.converged:
             return None
         if self.loss.has_noise_level:
-            return 0.5 * float(posterior.noise.sum())
+            loss = result.data_fit or self.loss
+            return 0.5 * float(posterior.noise @ loss.precision(self.data.n_outputs))
         return self.loss_on(self.data, result.network)
 
     def value_of(self, state: State) -> float:
         """Return the objective, which is another one than in training where grids have moved."""
-        objective = self.objective(state.network, state.penalty, self.rows(state.network))
+        rows = self.rows(state.network)
+        objective = self.objective(state.network, state.penalty, rows, state.data_fit)
         return objective.value(state.network.get_parameters())
 
     def of_additive_model(self) -> "Problem":

@@ -9,6 +9,7 @@ from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.network._hidden_layers import Arities
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.training._smoothing import Smoothing
 
 
@@ -63,6 +64,8 @@ class TrainingResult:
         Whether the network is an analysis of variance.
     posterior : AnalysisPosterior or None
         What the data leave open about that, its inputs in the order of training.
+    data_fit : Loss or None
+        Loss in the objective, if not that of the problem.
     """
 
     network: Network
@@ -74,16 +77,26 @@ class TrainingResult:
     converged: bool = True
     analysed: bool = False
     posterior: AnalysisPosterior | None = None
+    data_fit: Loss | None = None
 
 
 @dataclass
 class State:
-    """A network with its penalty, the objective, and what the smoothing says of it if known."""
+    """A network with its penalty, the objective, and what the smoothing says of it if known.
+
+    `data_fit` is the loss in the objective, if it is not that of the problem.
+    """
 
     network: Network
     penalty: Penalty
     smoothing: Smoothing | None = None
     loss: float = np.inf
+    data_fit: Loss | None = None
+
+    @property
+    def next_data_fit(self) -> Loss | None:
+        """Loss that goes with the weights of the next step."""
+        return self.data_fit if self.smoothing is None else self.smoothing.loss
 
     @property
     def log_evidence(self) -> float:

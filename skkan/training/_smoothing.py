@@ -29,6 +29,7 @@ from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import TINY, Penalty
+from skkan.objective.losses._loss import Loss
 
 LOWEST_NOISE = 1e-32
 
@@ -67,6 +68,8 @@ class Smoothing:
         Log marginal likelihood, up to a constant of the data.
     by_edge, by_layer : Penalty
         With the weights of the next step: one for every edge, or one for all edges of a layer.
+    loss : Loss
+        That of the next step: every output weighs by its own noise.
     """
 
     noise: float
@@ -74,6 +77,7 @@ class Smoothing:
     log_evidence: float
     by_edge: Penalty
     by_layer: Penalty
+    loss: Loss
 
 
 def full_posterior(objective: Objective, parameters: FloatArray) -> Posterior:
@@ -220,6 +224,7 @@ def update_smoothing(
     if objective.loss.has_noise_level:
         noise = 2.0 * loss_value * n / max(size - posterior.dof, 0.1 * size)
         noise = max(noise, LOWEST_NOISE)
+    loss, unit = _next_loss(objective, parameters, noise)
     network, penalty = objective.network, objective.penalty
     energy_sum, prior_log_det, rank_sum = 0.0, 0.0, 0
     by_edge: list[dict[str, FloatArray]] = []
@@ -238,8 +243,8 @@ def update_smoothing(
             prior_log_det += rank * float(np.log(weight[splined]).sum())
             prior_log_det += float(splined.sum(axis=1) @ own.log_dets[name])
             rank_sum += rank * int(splined.sum())
-            best = noise / n * gamma / np.maximum(energy, TINY)
-            common = noise / n * gamma.sum() / max(float(energy.sum()), TINY)
+            best = unit / n * gamma / np.maximum(energy, TINY)
+            common = unit / n * gamma.sum() / max(float(energy.sum()), TINY)
             for found, value in ((by_edge, best), (by_layer, np.full_like(weight, common))):
                 found[-1][name] = np.where(splined, penalty.bounded(name, value), weight)
     # The prior of the constants, which cancels the same part of the posterior.
@@ -260,4 +265,16 @@ def update_smoothing(
         log_evidence,
         penalty.with_weights(by_edge),
         penalty.with_weights(by_layer),
+        loss,
     )
+
+
+def _next_loss(objective: Objective, parameters: FloatArray, noise: float) -> tuple[Loss, float]:
+    """Return the loss with every output's own noise, and the noise level in its units."""
+    before, n_outputs = objective.loss, objective.data.n_outputs
+    if n_outputs == 1 or not before.has_noise_level:
+        return before, noise
+    variances = objective.residual_variances(parameters)
+    after = before.for_noise(variances)
+    was, now = (float(variances @ loss.precision(n_outputs)) for loss in (before, after))
+    return after, max(noise * now / was, LOWEST_NOISE) if was > 0.0 else noise

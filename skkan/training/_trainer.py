@@ -127,6 +127,7 @@ class Trainer:
             self.loss_curve,
             self.validation_curve,
             self.converged,
+            data_fit=end.data_fit,
         )
 
     def _with_next_weights(self, state: State) -> State:
@@ -136,7 +137,7 @@ class Trainer:
         """
         if not self._goes_on or not self._at_rest or self.converged or state.smoothing is None:
             return state
-        return replace(state, penalty=state.smoothing.by_edge)
+        return replace(state, penalty=state.smoothing.by_edge, data_fit=state.smoothing.loss)
 
     def _train_from(self, start: tuple[Network, Penalty | None] | None) -> None:
         if start is None:
@@ -216,7 +217,7 @@ class Trainer:
                 grid_size,
                 settings.quantile_share,
             )
-            state = self.problem.followed(State(network, start.penalty), grid_size)
+            state = self.problem.followed(replace(start, network=network), grid_size)
         elif settings.alpha is None and not self.problem.fills(start.network):
             state = self.problem.followed(start, grid_size)
         rows = self.problem.rows(state.network)
@@ -249,9 +250,8 @@ class Trainer:
         if self._gave_up or self._spent():
             return
         state = self.best
-        objective = self.problem.objective(
-            state.network, state.penalty, self.problem.rows(state.network)
-        )
+        rows = self.problem.rows(state.network)
+        objective = self.problem.objective(state.network, state.penalty, rows, state.data_fit)
         splined = any(layer.splined.any() for layer in state.network.layers)
         free = splined and self.settings.alpha is None and self.validation is None
         watched = free and self.solver_options.repeatable and self.problem.holds(state.network)
@@ -279,7 +279,7 @@ class Trainer:
         for _ in range(MAX_ROUNDS):
             if self._spent():
                 break
-            objective = self.problem.objective(state.network, state.penalty, rows)
+            objective = self.problem.objective(state.network, state.penalty, rows, state.data_fit)
             state, converged = self._solve(
                 state, objective, self.solver_options.settle_iter, phase, latest_is_best=True
             )
@@ -295,14 +295,15 @@ class Trainer:
     def _search_common_weight(self, state: State, rows: Rows, phase: Phase) -> State:
         """Raise or lower the one weight of all edges as long as the evidence grows."""
 
-        def attempt(network: Network, weight: float) -> State:
-            network = network.copy()
+        def attempt(before: State, weight: float) -> State:
+            network = before.network.copy()
             self.problem.follow(network, network.grid_size)
-            trial = State(network, self.problem.penalty(network, weight, weight))
+            penalty = self.problem.penalty(network, weight, weight)
+            trial = State(network, penalty, data_fit=before.next_data_fit)
             return self._with_evidence(trial, rows, phase)
 
         start_weight = float(state.penalty.layers[0].weights["rough"].max())
-        best = attempt(state.network, start_weight)
+        best = attempt(state, start_weight)
         for direction in (1.0, -1.0):
             weight, first = start_weight, best
             for number in range(MAX_ROUNDS):
@@ -310,7 +311,7 @@ class Trainer:
                 weight *= step**direction
                 if not LOWEST_WEIGHT <= weight <= HIGHEST_WEIGHT or self._spent():
                     break
-                trial = attempt(best.network, weight)
+                trial = attempt(best, weight)
                 if trial.log_evidence < best.log_evidence + WORTH_A_ROUND:
                     break
                 best = trial
@@ -338,7 +339,8 @@ class Trainer:
         noise = state.smoothing.noise if self.loss.has_noise_level else 1.0
         if state.penalty.order == highest or noise > LITTLE_NOISE or self._spent():
             return state
-        stiff = State(state.network, state.penalty.of_order(state.network, highest))
+        penalty = state.penalty.of_order(state.network, highest)
+        stiff = State(state.network, penalty, data_fit=state.next_data_fit)
         stiff = self.problem.followed(stiff, state.network.grid_size, fresh=True)
         stiff = self._with_evidence(stiff, rows, phase)
         self._keep(stiff)
@@ -371,7 +373,8 @@ class Trainer:
         for _ in range(MAX_ROUNDS):
             if since_best == patience or self._spent():
                 break
-            trial = State(trial.network, getattr(trial.smoothing, kind))
+            penalty = getattr(trial.smoothing, kind)
+            trial = State(trial.network, penalty, data_fit=trial.next_data_fit)
             trial = self._with_evidence(
                 self.problem.followed(trial, best.network.grid_size), rows, phase
             )
@@ -397,7 +400,7 @@ class Trainer:
 
     def _with_evidence(self, state: State, rows: Rows, phase: Phase) -> State:
         """Run the solver for a round, and the smoothing for where it ends."""
-        objective = self.problem.objective(state.network, state.penalty, rows)
+        objective = self.problem.objective(state.network, state.penalty, rows, state.data_fit)
         before = state.network.get_parameters()
         state, converged = self._solve(
             state, objective, self.solver_options.round_iter, phase, ROUND_TOL
@@ -447,7 +450,7 @@ class Trainer:
             latest, latest_loss = parameters.copy(), value
             stop = self._asked_to_stop = phase.step(value, lambda: network_at(latest))
             if self.validation is not None:
-                stop |= self._validate(State(network_at(latest), state.penalty, loss=value))
+                stop |= self._validate(replace(state, network=network_at(latest), loss=value))
             if stop or not in_grids or self.n_iter % LOOK_EVERY:
                 return stop
             here = replace(state, network=network_at(latest), loss=value)

@@ -378,3 +378,18 @@ def test_small_portions_end_where_one_long_fit_does(max_iter, n_fits):
         model.fit(X, y)
     # One long fit comes to an error of 0.0016; weights that stay where they are, to 0.18.
     assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 0.004
+
+
+def test_noisy_target_leaves_the_others_alone():
+    rng = np.random.default_rng(0)
+    X, fresh = rng.uniform(-1, 1, size=(2, 400, 2))
+
+    def exact(X):
+        return np.exp(np.sin(np.pi * X[:, 0]) + X[:, 1] ** 2)
+
+    y = exact(X)
+    options = {"hidden_layer_sizes": (1,), "grid_size": 8, "random_state": 0}
+    alone = fit(X, y, **options).predict(fresh)
+    beside = fit(X, np.c_[y, rng.normal(size=400)], **options).predict(fresh)[:, 0]
+    before, after = (np.std(own - exact(fresh)) for own in (alone, beside))
+    assert after < 1.5 * before

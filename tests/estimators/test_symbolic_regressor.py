@@ -260,3 +260,14 @@ def test_formulas_are_not_continued_beyond_their_domain():
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("unit", [1e155, 1e-170])
+def test_targets_of_any_unit(unit):
+    X = sample(1, 60)
+    y = 1.5 * X[:, 0] ** 2 + 0.25
+    model = search([()], random_state=0).fit(X, unit * y)
+    np.testing.assert_allclose(model.predict(X) / unit, y, rtol=1e-9)
+    # The formula of the network, if one was needed, has the same unit.
+    if hasattr(model, "network_"):
+        np.testing.assert_allclose(model.predict(X, "network") / unit, y, rtol=1e-2)

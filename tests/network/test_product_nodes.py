@@ -6,9 +6,9 @@ from skkan.data._samples import TrainingData
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._product_nodes import ProductNodes
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
 from skkan.training._initialization import random_network

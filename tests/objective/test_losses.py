@@ -54,7 +54,7 @@ def test_gradient_agrees_with_differences(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_curvature_factor_is_a_root_of_the_hessian(name):
     loss, out, target, weight = draw(name)
-    factor = loss.curvature_factor(out, weight)
+    factor = loss.curvature_factor(out, target, weight)
     # Samples do not interact: moving one output of all of them at once gives its column.
     for k, move in enumerate(1e-5 * np.eye(out.shape[1])):
         ahead, behind = (loss.gradient(at, target, weight) for at in (out + move, out - move))
@@ -64,9 +64,9 @@ def test_curvature_factor_is_a_root_of_the_hessian(name):
 
 @pytest.mark.parametrize("name", ["binary", "multinomial"])
 def test_curvature_is_the_expected_square_of_the_gradient(name):
-    loss, out, _, weight = draw(name)
+    loss, out, target, weight = draw(name)
     n_outputs = out.shape[1]
-    factor = loss.curvature_factor(out, weight)
+    factor = loss.curvature_factor(out, target, weight)
     if name == "binary":
         outcomes = [np.zeros((N_SAMPLES, 1)), np.ones((N_SAMPLES, 1))]
     else:
@@ -88,7 +88,7 @@ def test_samples_of_weight_zero_count_for_nothing(name):
         loss.value(out[1:], target[1:], weight[1:]), rel=1e-14
     )
     assert not loss.gradient(out, target, weight)[0].any()
-    assert not loss.curvature_factor(out, weight)[0].any()
+    assert not loss.curvature_factor(out, target, weight)[0].any()
 
 
 @pytest.mark.parametrize("name", ["binary", "multinomial"])
@@ -106,9 +106,21 @@ def test_log_losses_stand_certain_predictions(name, certain):
         expected = np.log(2.0) if name == "multinomial" else 0.0
         assert loss.value(out, target, weight) == pytest.approx(expected, abs=1e-12)
         assert np.all(np.isfinite(loss.gradient(out, target, weight)))
-        assert np.all(np.isfinite(loss.curvature_factor(out, weight)))
+        assert np.all(np.isfinite(loss.curvature_factor(out, target, weight)))
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_only_the_squared_loss_has_a_noise_level(name):
     assert LOSSES[name][0].has_noise_level == ("squared" in name)
+
+
+def test_targets_of_other_noise_weigh_by_it():
+    noise = np.array([1e-4, 1.0, 0.0])
+    loss = LOSSES["squared"][0].for_noise(noise)
+    p = loss.precision(3)
+    assert p[0] / p[1] == pytest.approx(1e4)
+    # One without residuals is constant, and counts as the noisiest; the likelihood stays what it is.
+    assert p[2] == p[1]
+    assert np.prod(p) == pytest.approx(1.0)
+    assert loss.for_noise(np.ones(3)).precision(3) == pytest.approx(np.ones(3))
+    assert LOSSES["multinomial"][0].for_noise(noise) is LOSSES["multinomial"][0]

@@ -78,7 +78,7 @@ def test_gauss_newton_matrix_is_the_jacobian_times_its_transpose(loss, hidden, t
     network, data = objective.network, objective.data
     network.set_parameters(parameters)
     trace = network.trace(data.inputs)
-    factor = objective.loss.curvature_factor(trace.nodes[-1], data.weight)
+    factor = objective.loss.curvature_factor(trace.nodes[-1], data.target, data.weight)
     jacobian = network.jacobian(trace, factor)
     value, gradient, matrix = objective.normal_equations(parameters)
     assert_close(symmetric(matrix), jacobian.T @ jacobian, 1e-12)
@@ -114,7 +114,9 @@ def test_second_difference_is_what_the_outputs_do_beyond_their_tangent(loss, hid
     network, inputs = objective.network.copy(), objective.data.inputs
     network.set_parameters(parameters)
     trace = network.trace(inputs)
-    factor = objective.loss.curvature_factor(trace.nodes[-1], objective.data.weight)
+    factor = objective.loss.curvature_factor(
+        trace.nodes[-1], objective.data.target, objective.data.weight
+    )
     changed = network.copy()
     changed.set_parameters(parameters + change)
     n_outputs = network.shape[-1]

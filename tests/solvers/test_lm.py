@@ -12,9 +12,9 @@ from networks import (
 )
 
 from skkan.data._samples import TrainingData
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.solvers import _lm
 from skkan.solvers._lm import DenseSystem, KrylovSystem, minimize_lm
 

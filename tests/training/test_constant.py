@@ -4,7 +4,8 @@ from scipy.special import softmax
 
 from skkan import KANClassifier, KANRegressor
 from skkan.data._samples import TrainingData
-from skkan.objective._losses import MultinomialLogLoss, SquaredLoss
+from skkan.objective.losses._multinomial_log import MultinomialLogLoss
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.training._constant import best_constant
 
 

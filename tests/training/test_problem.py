@@ -6,8 +6,9 @@ from estimator_data import labels_of, product_data
 from networks import assert_close, draw_network, draw_penalty
 from problems import problem_of
 
-from skkan.objective._losses import BinaryLogLoss, MultinomialLogLoss
 from skkan.objective._penalties import BENDING, LOWEST_WEIGHT
+from skkan.objective.losses._binary_log import BinaryLogLoss
+from skkan.objective.losses._multinomial_log import MultinomialLogLoss
 from skkan.training._grids import MARGIN
 from skkan.training._problem import FIXED_LINE_SHARE, LARGEST_VARIANCE, ROOM, START_WEIGHTS
 from skkan.training._settings import State

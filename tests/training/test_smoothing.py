@@ -21,9 +21,9 @@ from scipy.stats import multivariate_normal
 from skkan.data._samples import TrainingData
 from skkan.network.functions._splines import SplineGrid
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.training._smoothing import full_posterior, node_posterior, node_views, update_smoothing
 
 POSTERIORS = [full_posterior, node_posterior]

@@ -20,8 +20,8 @@ from skkan import KANRegressor
 from skkan.datasets import make_formula
 from skkan.network._network import Network
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import BinaryLogLoss
 from skkan.objective._penalties import BENDING
+from skkan.objective.losses._binary_log import BinaryLogLoss
 from skkan.solvers._result import SolverResult
 from skkan.training._grids import MARGIN
 from skkan.training._progress import Phase, Progress

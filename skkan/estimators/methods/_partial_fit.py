@@ -15,10 +15,11 @@ from skkan._typing import FloatArray
 from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import TrainingData, canonical_rows
 from skkan.estimators._fitted_state import FittedState
-from skkan.estimators._targets import loss_for, memberships
+from skkan.estimators._targets import memberships
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
-from skkan.objective._losses import Loss, SquaredLoss
+from skkan.objective.losses._choice import class_loss, regression_loss
+from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
 from skkan.training._progress import Progress
@@ -75,8 +76,6 @@ class StreamingMixin:
         weight: FloatArray,
         loss: Loss,
         progress: Progress,
-        *,
-        standardise: bool,
     ) -> None:
         """Train on a batch, and store what is to be remembered of it.
 
@@ -92,19 +91,18 @@ class StreamingMixin:
             Data fit.
         progress : Progress
             Receives phases and iterations.
-        standardise : bool
-            Whether the first batch scales the targets.
         """
         used = weight > 0.0
         samples = X[used], target[used], weight[used]
         if hasattr(self, "network_"):
-            self._go_on(samples, loss, progress, standardise)
+            self._go_on(samples, loss, progress)
             return
-        self._start(samples, loss, progress, standardise)
+        self._start(samples, loss, progress)
 
-    def _start(self, samples: Samples, loss: Loss, progress: Progress, standardise: bool) -> None:
+    def _start(self, samples: Samples, loss: Loss, progress: Progress) -> None:
         """Train from scratch on all samples so far."""
-        self._train(*samples, loss, progress, standardise=standardise, streaming=True)
+        self._train(*samples, loss, progress, streaming=True)
+        loss = self._state.data_fit or loss
         self._stream_solver(self.network_)
         self._stream = Stream.started(samples, self.network_)
         self._stream = self._stream.with_batch(
@@ -124,7 +122,7 @@ class StreamingMixin:
             )
         return "adam" if large or self.solver == "adam" else "lm"
 
-    def _go_on(self, samples: Samples, loss: Loss, progress: Progress, standardise: bool) -> None:
+    def _go_on(self, samples: Samples, loss: Loss, progress: Progress) -> None:
         """Train the network that is there on further samples."""
         X, target, _ = samples
         stream = self._stream_so_far(loss)
@@ -138,7 +136,7 @@ class StreamingMixin:
         together = stream.joined(samples)
         if stream.starts_anew(len(X), before.n_parameters, varies):
             before_curve = self.loss_curve_
-            self._start(together, loss, progress, standardise)
+            self._start(together, loss, progress)
             self.loss_curve_ = before_curve + self.loss_curve_
             self.n_iter_ = len(self.loss_curve_)
             return
@@ -196,6 +194,7 @@ class StreamingMixin:
             rows,
             settings.alpha,
             expected=expected,
+            data_fit=loss,
         )
         self.solver_ = solver
         self._store_training(state, curve)
@@ -300,9 +299,8 @@ class RegressorStreamMixin(StreamingMixin):
                 inputs,
                 targets.reshape(len(inputs), -1),
                 weight,
-                SquaredLoss(),
+                self._state.data_fit or regression_loss() if not first else regression_loss(),
                 progress,
-                standardise=True,
             )
             progress.close(self.network_)
         return self
@@ -392,9 +390,9 @@ class ClassifierStreamMixin(StreamingMixin):
             if self.class_weight is not None:
                 factors = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
                 weight = np.multiply(weight, factors[codes])
-            target, loss = memberships(codes, len(self.classes_)), loss_for(len(self.classes_))
+            target, loss = memberships(codes, len(self.classes_)), class_loss(len(self.classes_))
             progress = Progress(self, lambda network: {"network_": network}, X, y, sample_weight)
-            self._learn_batch(inputs, target, weight, loss, progress, standardise=False)
+            self._learn_batch(inputs, target, weight, loss, progress)
             progress.close(self.network_)
         return self
 

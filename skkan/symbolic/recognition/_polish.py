@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
 from skkan.network._network import Network
-from skkan.objective._losses import Loss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import minimize_lm
 
 
@@ -102,7 +102,7 @@ def polish(
     >>> import numpy as np
     >>> from skkan import KANRegressor
     >>> from skkan.data._samples import TrainingData
-    >>> from skkan.objective._losses import SquaredLoss
+    >>> from skkan.objective.losses._squared import SquaredLoss
     >>> from skkan.symbolic.recognition._polish import polish
     >>> X = np.linspace(-1.0, 1.0, 100)[:, None]
     >>> y = np.exp(2.0 * X[:, 0])

@@ -15,9 +15,9 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
 from skkan.network._network import Network
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import minimize_lm
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.library._symbols import LIBRARY
@@ -69,6 +69,8 @@ class Recogniser:
         What simplicity counts, from 0 to 1.
     floor : float
         Loss of the network with splines; a formula need not be better.
+    loss : Loss
+        Data fit.
     after_each : callable, optional
         Called after every entry of `found`. It may raise an exception to end the search.
 
@@ -86,13 +88,14 @@ class Recogniser:
         symbols: Sequence[Symbol],
         weight_simple: float,
         floor: float,
+        loss: Loss,
         after_each: Callable[[], Any] | None = None,
     ) -> None:
         self.data, self.X, self.penalty = data, X, penalty
         self.symbols = list(symbols)
         self.weight_simple = weight_simple
         self.floor = max(floor, EXACT)
-        self.loss = SquaredLoss()
+        self.loss = loss
         self.found: list[Candidate] = []
         self._after_each = after_each
         # The exchange of accuracy in bits for complexity: by the likelihood where there is noise.

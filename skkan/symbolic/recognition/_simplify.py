@@ -20,7 +20,7 @@ from skkan.data._samples import TrainingData
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import Loss
+from skkan.objective.losses._loss import Loss
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.export._rounding import constants_to_try
 from skkan.symbolic.library._symbol import Symbol
@@ -118,7 +118,7 @@ def simplify(
     --------
     >>> import numpy as np
     >>> from skkan import KANRegressor
-    >>> from skkan.objective._losses import SquaredLoss
+    >>> from skkan.objective.losses._squared import SquaredLoss
     >>> from skkan.symbolic.recognition._simplify import simplify
     >>> X = np.linspace(-1.0, 1.0, 200)[:, None]
     >>> y = 2.0 * np.sin(np.pi * X[:, 0])

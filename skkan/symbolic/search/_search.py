@@ -15,8 +15,8 @@ from sklearn.exceptions import ConvergenceWarning
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._choice import regression_loss
 from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
 from skkan.symbolic.division._powers import log_products
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
@@ -303,6 +303,7 @@ class Search:
             *(data, X[few], model._state.penalty, settings.symbols),
             settings.weight_simple,
             0.5 * unexplained,
+            regression_loss(),
             lambda: self._step(phase, self._least()),
         )
         shape = (X.shape[1], *_sizes(model), 1)
@@ -322,7 +323,7 @@ class Search:
         X, y, weight = self.samples
         try:
             found = simplify(
-                candidate.network, X, y[:, None], SquaredLoss(), self.settings.names, weight
+                candidate.network, X, y[:, None], regression_loss(), self.settings.names, weight
             )
         except ValueError:
             # It is not defined on the samples left out, or too large to print.

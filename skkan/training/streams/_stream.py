@@ -8,8 +8,8 @@ from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
 from skkan.network._network import Network
-from skkan.objective._losses import Loss
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.training.streams._streaming import Memory, StreamObjective, recalled
 
 # Samples that are kept as they are.

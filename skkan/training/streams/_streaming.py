@@ -37,9 +37,9 @@ from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
 from skkan.network._network import Network
 from skkan.objective._block_sums import LossFunction
-from skkan.objective._losses import Loss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import TINY, Penalty
+from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import minimize_lm
 from skkan.training._problem import Problem
 from skkan.training._settings import State
@@ -279,7 +279,7 @@ def _balancing(
     change = np.linalg.solve(matrix, slope)
     function = LossFunction(network, loss)
     trace = network.trace(data.inputs)
-    factor = loss.curvature_factor(trace.nodes[-1], np.ones(data.n_samples))
+    factor = loss.curvature_factor(trace.nodes[-1], data.target, np.ones(data.n_samples))
     moved = function.tangent(trace, change)
     pull: FloatArray = ((moved[:, None, :] @ factor) @ factor.transpose(0, 2, 1))[:, 0, :]
     cost = 0.5 * float(data.weight @ (pull * moved).sum(axis=1))

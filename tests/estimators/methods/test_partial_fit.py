@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from skkan import KANClassifier, KANRegressor
 from skkan.data._samples import TrainingData
 from skkan.estimators.methods import _partial_fit
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.training.streams import _stream
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

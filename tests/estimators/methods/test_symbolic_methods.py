@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 
 from skkan import KANClassifier, KANRegressor
 from skkan.data._samples import TrainingData
-from skkan.objective._losses import SquaredLoss
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.symbolic.recognition._polish import polish
 from skkan.symbolic.recognition._simplify import simplify
 

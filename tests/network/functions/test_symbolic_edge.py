@@ -16,9 +16,9 @@ from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network.functions._base_functions import BASE_FUNCTIONS, BaseFunction
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.solvers import _lm
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm

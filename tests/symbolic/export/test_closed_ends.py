@@ -7,9 +7,9 @@ import sympy
 from skkan import KANRegressor
 from skkan.data._samples import TrainingData
 from skkan.network.functions._symbolic_edge import SymbolicEdge
-from skkan.objective._losses import SquaredLoss
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.symbolic.library._symbols import get_symbol
 from skkan.symbolic.search._equation_rows import function_of
 
