@@ -119,7 +119,7 @@ def test_targets_of_other_noise_weigh_by_it():
     loss = LOSSES["squared"][0].for_noise(noise)
     p = loss.precision(3)
     assert p[0] / p[1] == pytest.approx(1e4)
-    # One without residuals is constant, and counts as the noisiest; the likelihood stays what it is.
+    # One without residuals is constant, and counts as the noisiest; the likelihood stays as it is.
     assert p[2] == p[1]
     assert np.prod(p) == pytest.approx(1.0)
     assert loss.for_noise(np.ones(3)).precision(3) == pytest.approx(np.ones(3))
