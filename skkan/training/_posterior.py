@@ -196,7 +196,7 @@ def predictive_posterior(
         parts, dof = _coupled_parts(objective, parameters)
     else:
         parts, dof = _node_parts(objective, parameters)
-    noise = np.ones(objective.data.n_outputs)
+    noise: FloatArray = np.ones(objective.data.n_outputs)
     if objective.loss.has_noise_level:
         squares = objective.residual_variances(parameters)
         noise = squares * n / max(n - dof / len(squares), 0.1 * n)
