@@ -47,7 +47,8 @@ class ColumnBasis:
     variances : ndarray of shape (n_functions,)
         Their variances on the data, the largest first; they sum to 1.
     line : ndarray of shape (n_splines,)
-        Coefficients of the straight line of mean 0 and variance 1; zero for a constant column.
+        Coefficients of the straight line of mean 0 and variance 1; zero for a constant column, and
+        for levels without order.
     along : ndarray of shape (n_functions,)
         Covariances of the functions with it.
     """
@@ -185,6 +186,37 @@ def column_basis(
     return ColumnBasis(transform - mean @ transform, own, line, along)
 
 
+def levels_basis(grid: SplineGrid, sites: FloatArray, weight: FloatArray) -> ColumnBasis:
+    """Return the basis of a column of levels without order: a ridge in the place of roughness.
+
+    With one variance for its coefficients the values at the levels are independent a priori, but
+    for their mean. At codes that there are no samples of all functions are zero, which is that
+    mean.
+
+    Parameters
+    ----------
+    grid : SplineGrid
+        Of one node.
+    sites : ndarray of shape (n_codes,)
+        Where the codes of the levels lie.
+    weight : ndarray of shape (n_codes,)
+        Their weights, which sum to 1.
+    """
+    n_splines, seen = grid.n_splines, weight > 0.0
+    nothing = np.zeros(n_splines)
+    if np.count_nonzero(seen) < 2:
+        return ColumnBasis(np.zeros((n_splines, 0)), np.zeros(0), nothing, np.zeros(0))
+    share = weight[seen]
+    own, vectors = eigh(np.diag(share) - np.outer(share, share))
+    # The constant has no variance.
+    own, vectors = own[:0:-1], vectors[:, :0:-1]
+    total = own.sum()
+    values = np.zeros((len(sites), len(own)))
+    values[seen] = (vectors - share @ vectors) / np.sqrt(total)
+    transform = _smoothest(grid.dense(sites[:, None])[:, 0]) @ values
+    return ColumnBasis(transform, own / total, nothing, np.zeros(len(own)))
+
+
 def _smoothest(splines: FloatArray) -> FloatArray:
     """Return the map from values to the coefficients of least differences that have them.
 
@@ -219,7 +251,13 @@ class Bases:
 
     @classmethod
     def of(
-        cls, sample: Block, degree: int, most: int, order: int = 1, intervals: int = INTERVALS
+        cls,
+        sample: Block,
+        degree: int,
+        most: int,
+        order: int = 1,
+        intervals: int = INTERVALS,
+        sites: Sequence[FloatArray | None] = (),
     ) -> "Bases":
         """Build bases from some samples.
 
@@ -235,20 +273,32 @@ class Bases:
             Order of the differences in the roughness.
         intervals : int, default=30
             Number of intervals over the range of the data.
+        sites : sequence of ndarray or None, default=()
+            For columns of codes of levels without order, where these lie.
         """
+        levels = dict(enumerate(sites))
         weight = sample.weight / sample.weight.sum()
         breakpoints: list[FloatArray] = []
         different: list[tuple[FloatArray, FloatArray]] = []
-        for column in sample.inputs.T:
-            values, places = np.unique(column, return_inverse=True)
+        for j, column in enumerate(sample.inputs.T):
+            own = levels.get(j)
+            if own is None:
+                values, places = np.unique(column, return_inverse=True)
+            else:
+                values, places = own, np.abs(column[:, None] - own).argmin(axis=1)
             sums = np.bincount(places.ravel(), weight, len(values)).astype(np.float64)
             different.append((values, sums))
-            breakpoints.append(knots_of(values, sums, intervals))
+            # Codes are alike, however many samples there are of each.
+            alike = sums if own is None else np.ones(len(own))
+            breakpoints.append(knots_of(values, alike, intervals))
         grid = SplineGrid(np.array(breakpoints), degree, clamped=True)
-        columns = [
-            column_basis(grid.on(grid.breakpoints[[j]]), *own, most, order)
-            for j, own in enumerate(different)
-        ]
+        columns = []
+        for j, pair in enumerate(different):
+            alone = grid.on(grid.breakpoints[[j]])
+            if levels.get(j) is None:
+                columns.append(column_basis(alone, *pair, most, order))
+            else:
+                columns.append(levels_basis(alone, *pair))
         return cls(grid, columns)
 
     def values(self, x: FloatArray) -> list[FloatArray]:

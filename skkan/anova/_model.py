@@ -50,6 +50,8 @@ class Options:
         Evidence that the next order must gain.
     allowed : sequence of frozenset of int, optional
         Sets of columns that may interact.
+    sites : sequence of ndarray or None
+        For columns of codes of levels without order, where these lie; empty if there are none.
     """
 
     order: int = 3
@@ -59,6 +61,7 @@ class Options:
     sizes: tuple[int, int, int] = (600, 900, 1100)
     gain: float = 3.0
     allowed: tuple[frozenset[int], ...] | None = None
+    sites: tuple[FloatArray | None, ...] = ()
 
     def allows(self, columns: tuple[int, ...]) -> bool:
         """Whether these columns may interact."""
@@ -118,7 +121,8 @@ class Fit:
         n_used = int((np.ptp(sample.inputs, axis=0) > 0.0).sum())
         most = self.options.sizes[0] // max(n_used, 1)
         most = int(np.clip(most, LEAST_FUNCTIONS, MOST_FUNCTIONS))
-        bases = Bases.of(sample, self.options.degree, most, self.options.smooth)
+        options = self.options
+        bases = Bases.of(sample, options.degree, most, options.smooth, sites=options.sites)
         self.design = Design(bases)
         self._solve(self.design, None, None)
 

@@ -160,6 +160,40 @@ class AnalysisPosterior:
             found[np.arange(len(X)), np.arange(len(X))] += self.noise
         return network.scaling.output_scale**2 * found
 
+    def deviations_of_means(
+        self, network: Network, X: FloatArray, size: int, reference: FloatArray
+    ) -> FloatArray:
+        """Return the standard deviation of mean outputs, less a mean over other samples.
+
+        Parameters
+        ----------
+        network : Network
+            The fitted network.
+        X : ndarray of shape (n_groups * size, n_inputs)
+            Inputs in the units of the data.
+        size : int
+            Number of samples of every mean, which are next to each other.
+        reference : ndarray of shape (n_others, n_inputs)
+            Samples whose mean is taken off.
+
+        Returns
+        -------
+        deviations : ndarray of shape (n_groups, n_outputs)
+            In the units of the outputs.
+        """
+        scaling = network.scaling
+
+        def means(inputs: FloatArray, length: int) -> FloatArray:
+            matrix = self.design.matrix(scaling.inputs(inputs)[:, self.order])
+            return matrix.reshape(-1, length, matrix.shape[1]).mean(axis=1)
+
+        step = size * max(1, BLOCK_ROWS // size)
+        parts = [means(X[start : start + step], size) for start in range(0, len(X), step)]
+        directions = np.concatenate(parts) - means(reference, len(reference))
+        found = [root.half(directions[:, : len(root.rest)]) for root in self.roots]
+        variance = np.stack([(half**2).sum(axis=1) for half in found], axis=1)
+        return scaling.output_scale * np.sqrt(variance)
+
     def edge_deviations(
         self,
         network: Network,  # noqa: ARG002

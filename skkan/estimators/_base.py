@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -40,9 +40,10 @@ from skkan.training._progress import CallbackSupportMixin, Progress
 from skkan.training._settings import Settings
 from skkan.training._solver_choice import choose_solver
 from skkan.training._trainer import Trainer
+from skkan.training._unknown_levels import settle_unknown
 
 DEFAULT_WIDTH = 5
-PRIVATE_FITTED = {"_single_target", "_state", "_stream"}
+PRIVATE_FITTED = {"_encoder", "_single_target", "_state", "_stream"}
 
 
 class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstimator):
@@ -50,6 +51,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
 
     network_: Network
     _state: FittedState
+    _analysed_loss: ClassVar[bool] = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": [
@@ -76,6 +78,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_cache_bytes": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -105,6 +108,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         n_jobs: int | None = None,
         dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
+        categorical_features: ArrayLike | str | None = "from_dtype",
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -129,6 +133,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         self.n_jobs = n_jobs
         self.dtype = dtype
         self.max_cache_bytes = max_cache_bytes
+        self.categorical_features = categorical_features
         self.random_state = random_state
         self.verbose = verbose
 
@@ -138,6 +143,18 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
     def _is_free(self, streaming: bool) -> bool:
         """Whether the shape of the network is left to the fit."""
         return isinstance(self.hidden_layer_sizes, str) and not streaming
+
+    def _is_analysed(self) -> bool:
+        """Whether parameters and loss leave the fit to an analysis of variance."""
+        return (
+            self._analysed_loss
+            and self._is_free(False)
+            and isinstance(self.alpha, str)
+            and not self.early_stopping
+            and self.sparsity == 0.0
+            and self.base_function == "zero"
+            and self.solver != "adam"
+        )
 
     def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
@@ -336,7 +353,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             data.n_outputs,
             self.network_ if go_on or self._keeps_shape(data) else None,
         )
-        settings = replace(settings, compare_additive=not streaming)
+        sites = self._sites(scaling, order)
+        settings = replace(settings, compare_additive=not streaming, sites=sites)
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
@@ -349,6 +367,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         else:
             result = Trainer(problem, progress, rng).run(start)
             result = no_worse_than_constant(problem, result, start and start[0])
+        if sites and not result.analysed:
+            settle_unknown(result.network, sites, data.sample())
         self.network_ = network = result.network.with_inputs(back)
         if self.extrapolation != "auto":
             network.layers[0] = network.layers[0].extrapolating(self.extrapolation == "constant")
@@ -460,3 +480,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags

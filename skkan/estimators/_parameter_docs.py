@@ -120,6 +120,14 @@ max_cache_bytes : int, default=2**28
     array or a mapped file `X` is copied, sorted and scaled, if the copy, eight bytes a number,
     fits in; or else it stays where it is and is read block by block, which changes results by
     no more than rounding, but for the draw of `early_stopping`. 0 keeps and copies nothing.
+categorical_features : "from_dtype", None or array-like, default="from_dtype"
+    Columns whose values are levels and not numbers: a mask of bool, numbers, or names. With
+    ``"from_dtype"`` they are the columns of data frames whose type is categorical or text. An edge
+    from such a column is a table of one coefficient a level, shrunk towards their mean, which is
+    also what levels unknown to `fit` get; the levels of an ordered categorical column are taken as
+    equal steps of a number. A column may have up to 1,000 levels. Gaps (NaN, None or null) are
+    allowed in all columns: every edge has one coefficient for them, where there have been any in
+    `fit`, and they are taken for the median otherwise.
 random_state : int, RandomState instance or None, default=None
     Source of the random starts and, with `early_stopping`, of the split. An int makes fits
     repeatable.

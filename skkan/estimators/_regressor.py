@@ -116,6 +116,8 @@ class KANRegressor(
     True
     """
 
+    _analysed_loss = True
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the network to data.

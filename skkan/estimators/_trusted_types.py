@@ -1,6 +1,8 @@
 """Types that files of fitted estimators hold, for formats that ask what may be loaded."""
 
 TRUSTED_TYPES = (
+    "skkan.data._table_encoder.TableColumn",
+    "skkan.data._table_encoder.TableEncoder",
     "skkan.data._typical_rows.TypicalRows",
     "skkan.estimators._classifier.KANClassifier",
     "skkan.estimators._fitted_state.FittedState",

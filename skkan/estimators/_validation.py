@@ -1,7 +1,5 @@
 """Validation of samples and predictions, in one piece or block by block."""
 
-import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,17 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skkan._typing import FloatArray
 from skkan.data._large_data import is_large, parts_of, release
+from skkan.estimators._tables import TableMixin, some_of, warn_user
 from skkan.network._network import Network
 
 # In ranges of a column beyond its ends; farther out, predict warns.
 FAR = 1.0
 
 
-class ValidationMixin:
+class ValidationMixin(TableMixin):
     """What the estimators take and return."""
 
     max_cache_bytes: int
@@ -35,7 +34,7 @@ class ValidationMixin:
                 "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
             )
         try:
-            valid = validate_data(self, X, *y, dtype=np.float64, **options)
+            valid = self._inputs(X, *y, **options)
         except Exception as error:
             _explain(error, X, *y)
             raise
@@ -76,7 +75,8 @@ class ValidationMixin:
             Passed to scikit-learn's validation.
         """
         if y is None or not is_large(X, self.max_cache_bytes):
-            inputs, targets = self._validated(X, y, reset=reset, **options)
+            rows = rows_of(sample_weight) if reset else None
+            inputs, targets = self._validated(X, y, reset=reset, rows=rows, **options)
             if check is not None:
                 check(targets)
             return inputs, targets, self._validated_weights(sample_weight, inputs)
@@ -85,6 +85,7 @@ class ValidationMixin:
         largest = 0.0
         for part in parts_of(X):
             fresh = reset and part.start == 0
+            self._check_plain(X[part])
             inputs, own = self._validated(X[part], targets[part], reset=fresh, **options)
             if check is not None:
                 check(own)
@@ -97,6 +98,16 @@ class ValidationMixin:
                 release(array, part)
         _check_sum(largest)
         return X, targets, weights
+
+    def _check_plain(self, part: Any) -> None:
+        """Raise an error for levels and gaps in samples that are read block by block."""
+        none = self.categorical_features is None or isinstance(self.categorical_features, str)
+        if not none or np.isnan(np.asarray(part, dtype=np.float64)).any():
+            raise ValueError(
+                "Input X contains NaN, or levels, and is larger than max_cache_bytes="
+                f"{self.max_cache_bytes}, so that it is read block by block. Increase "
+                "max_cache_bytes, or encode levels and fill gaps before."
+            )
 
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs for `X`, shape (n_samples, n_outputs)."""
@@ -111,8 +122,9 @@ class ValidationMixin:
                 out[part] = self._block_outputs(stored[part], part.start, far)
                 release(stored, part)
         if far.any():
-            names = getattr(self, "feature_names_in_", np.arange(len(far)))
-            _warn_of_columns([repr(name) for name in np.asarray(names)[far].tolist()])
+            columns = np.unique(self._input_owners()[far])
+            names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+            _warn_of_columns([repr(name) for name in np.asarray(names)[columns].tolist()])
         return out
 
     def _block_outputs(self, X: ArrayLike, first: int, far: NDArray[np.bool_]) -> FloatArray:
@@ -171,9 +183,20 @@ def _explain(error: Exception, X: Any, *y: Any) -> None:
         check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)
     except (TypeError, ValueError) as cause:
         raise type(error)(
-            f"X must hold real numbers: {str(cause).splitlines()[0]}. Encode categories "
-            "first, for example with OneHotEncoder, and split complex numbers into parts."
+            f"X must hold real numbers: {str(cause).splitlines()[0]}. Name columns of "
+            "levels in categorical_features, and split complex numbers into parts."
         ) from error
+
+
+def rows_of(sample_weight: Any) -> NDArray[np.bool_] | None:
+    """Return the rows that count, as far as weights that are yet to be checked tell."""
+    if sample_weight is None or np.isscalar(sample_weight):
+        return None
+    try:
+        used: NDArray[np.bool_] = np.asarray(sample_weight, dtype=np.float64) > 0.0
+    except (TypeError, ValueError):
+        return None
+    return used if used.ndim == 1 and used.any() else None
 
 
 def _readable(values: Any) -> Any:
@@ -208,14 +231,8 @@ def _check_sum(largest: float) -> None:
 
 
 def _warn_of_columns(names: list[str]) -> None:
-    """Warn, where the user's code calls this package, that rows lie far out."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("skkan."):
-        level, frame = level + 1, frame.f_back
-    some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    warnings.warn(
+    """Warn that rows lie far out."""
+    warn_user(
         f"X has rows that lie beyond the training data by more than their whole range, in column "
-        f"{some}: little is known of predictions there. See the parameter extrapolation.",
-        UserWarning,
-        stacklevel=level,
+        f"{some_of(names)}: little is known of predictions there. See the parameter extrapolation."
     )

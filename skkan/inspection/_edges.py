@@ -97,6 +97,11 @@ def _checked(names: ArrayLike | None, default: Sequence[Any], argument: str) -> 
 
 def input_names(estimator: Any, names: ArrayLike | None = None) -> list[str]:
     """Return the names of the inputs: `names`, the columns that `fit` has seen, or x0, x1, ..."""
+    encoder = getattr(estimator, "_encoder", None)
+    if encoder is not None:
+        # Names are of columns; some become several inputs.
+        seen = [own.name for own in encoder.columns]
+        return list(encoder.renamed(_checked(names, seen, "feature_names")).names())
     n_inputs = estimator.network_.shape[0]
     seen = getattr(estimator, "feature_names_in_", [f"x{i}" for i in range(n_inputs)])
     return _checked(names, seen, "feature_names")

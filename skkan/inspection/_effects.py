@@ -18,23 +18,26 @@ E. Strumbelj and I. Kononenko, "Explaining prediction models and individual pred
 contributions", Knowledge and Information Systems 2014.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
+from skkan.data._raw_table import missing_among
 from skkan.data._samples import spread_rows
 
 # Columns of up to so many values are shown value by value.
 FEW_VALUES = 12
+MOST_LEVELS = 24
 N_SITES, N_PAIR_SITES = 60, 24
 MAX_ROWS, MAX_PAIR_ROWS = 300, 100
 N_ORDERS = 16
 
 Outputs = Callable[[Any], FloatArray]
+Deviations = Callable[["Table", int, NDArray[Any]], FloatArray]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,11 @@ class Effect:
         Standard deviation of the effect over the data.
     data : ndarray of shape (n_rows,) or None
         Values of the column in the data; None for two columns.
+    missing : ndarray of shape (n_outputs,) or None
+        Effect where there is no value, if that is so in the data.
+    deviation : ndarray of shape (n_sites, n_outputs) or (n_sites + 1, n_outputs), or None
+        Standard deviation of the effect, and of that of missing values as the last row; None where
+        it is not known.
     """
 
     columns: tuple[str, ...]
@@ -60,12 +68,14 @@ class Effect:
     values: FloatArray
     importance: FloatArray
     data: NDArray[Any] | None
+    missing: FloatArray | None = None
+    deviation: FloatArray | None = None
+    has_levels: bool = False
 
     @property
     def is_discrete(self) -> bool:
         """Whether the column has few values, or values that are no numbers."""
-        sites = self.sites[0]
-        return len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number)
+        return self.has_levels or _is_discrete(self.sites[0])
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,13 @@ class Table:
         The data.
     names : list of str
         Names of the columns.
+    levels : mapping of int to sequence
+        Levels of the columns that have some, in their order.
     """
 
     X: Any
     names: list[str]
+    levels: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -91,12 +104,24 @@ class Table:
     def column(self, j: int) -> NDArray[Any]:
         """Return the values of a column."""
         values = self.X.iloc[:, j].to_numpy() if hasattr(self.X, "iloc") else self.X[:, j]
-        return np.asarray(values)
+        found = np.asarray(values)
+        if found.dtype == object and not any(isinstance(own, str) for own in found):
+            numbers = np.full(len(found), np.nan)
+            known = ~self.gaps(j)
+            numbers[known] = found[known].astype(np.float64)
+            return numbers
+        return found
+
+    def gaps(self, j: int) -> NDArray[np.bool_]:
+        """Return where a column has no value."""
+        if hasattr(self.X, "iloc"):
+            return np.asarray(self.X.iloc[:, j].isna(), dtype=bool)
+        return missing_among(self.X[:, j])
 
     def rows(self, places: NDArray[np.intp]) -> "Table":
         """Return some of the rows, as often as they are named."""
         part = self.X.iloc[places] if hasattr(self.X, "iloc") else self.X[places]
-        return Table(part, self.names)
+        return Table(part, self.names, self.levels)
 
     def with_columns(self, columns: dict[int, NDArray[Any]]) -> "Table":
         """Return the table with other values in some columns."""
@@ -104,27 +129,36 @@ class Table:
             changed = self.X.copy()
             for j, values in columns.items():
                 changed[:, j] = values
-            return Table(changed, self.names)
+            return Table(changed, self.names, self.levels)
         new = {self.X.columns[j]: values for j, values in columns.items()}
         # A frame of its own index; types of the columns stay those of the data.
         frame = self.X.reset_index(drop=True)
         for name, values in new.items():
-            frame[name] = np.asarray(values, dtype=self.X[name].to_numpy().dtype)
-        return Table(frame, self.names)
+            dtype = self.X[name].to_numpy().dtype
+            # What fits into no whole number makes the column one of floats.
+            frame[name] = np.asarray(values, dtype=None if dtype.kind in "iub" else dtype)
+        return Table(frame, self.names, self.levels)
 
 
-def sites_of(values: NDArray[Any], count: int) -> NDArray[Any]:
-    """Return where to evaluate the effect of a column: its values if they are few."""
-    known = values[[v == v for v in values]] if values.dtype == object else values  # noqa: PLR0124
+def _is_discrete(sites: NDArray[Any]) -> bool:
+    return len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number)
+
+
+def sites_of(table: Table, j: int, count: int) -> NDArray[Any]:
+    """Return where to evaluate the effect of a column: its values if they are few, or levels."""
+    known = table.column(j)[~table.gaps(j)]
     if np.issubdtype(known.dtype, np.floating):
         known = known[np.isfinite(known)]
-    distinct = np.unique(known)
-    if len(distinct) <= FEW_VALUES or not np.issubdtype(distinct.dtype, np.number):
-        return distinct
+    distinct, counts = np.unique(known, return_counts=True)
+    if j in table.levels or _is_discrete(distinct):
+        # Of many levels, the most frequent ones.
+        most = np.sort(np.argsort(-counts, kind="stable")[:MOST_LEVELS])
+        place = {label: number for number, label in enumerate(table.levels.get(j, ()))}
+        return distinct[sorted(most, key=lambda own: place.get(distinct[own], len(place)))]
     return np.linspace(float(distinct[0]), float(distinct[-1]), count)
 
 
-def effect(outputs: Outputs, table: Table, j: int) -> Effect:
+def effect(outputs: Outputs, table: Table, j: int, deviations: Deviations | None = None) -> Effect:
     """Return the effect of a column.
 
     Parameters
@@ -135,22 +169,41 @@ def effect(outputs: Outputs, table: Table, j: int) -> Effect:
         Rows that stand for the data.
     j : int
         The column.
+    deviations : callable, optional
+        Takes the table, the column and sites, and returns standard deviations of the effect there.
     """
-    data = table.column(j)
-    sites = sites_of(data, N_SITES)
-    values = _dependence(outputs, table, {j: sites}, MAX_ROWS)
-    at_data = _at(sites, values, data)
+    data, gaps = table.column(j), table.gaps(j)
+    sites = sites_of(table, j, N_SITES)
+    asked = sites
+    if gaps.any():
+        asked = np.append(sites.astype(object) if sites.dtype.kind in "OUT" else sites, np.nan)
+    values = _dependence(outputs, table, {j: asked}, MAX_ROWS)
+    discrete = j in table.levels or _is_discrete(sites)
+    at_data = _at(sites, values[: len(sites)], data[~gaps], discrete)
+    if gaps.any():
+        at_data = np.concatenate([at_data, np.repeat(values[-1:], int(gaps.sum()), axis=0)])
     values, at_data = values - at_data.mean(axis=0), at_data - at_data.mean(axis=0)
-    return Effect((table.names[j],), (sites,), values, at_data.std(axis=0), data)
+    missing = values[-1] if gaps.any() else None
+    spread = None if deviations is None else deviations(table, j, asked)
+    return Effect(
+        (table.names[j],),
+        (sites,),
+        values[: len(sites)],
+        at_data.std(axis=0),
+        data[~gaps],
+        missing,
+        spread,
+        has_levels=discrete,
+    )
 
 
 def interaction_effect(outputs: Outputs, table: Table, i: int, j: int) -> Effect:
     """Return what two columns do together beyond their single effects."""
-    a, b = (sites_of(table.column(k), N_PAIR_SITES) for k in (i, j))
+    a, b = (sites_of(table, k, N_PAIR_SITES) for k in (i, j))
     first, second = np.repeat(a, len(b)), np.tile(b, len(a))
     joint = _dependence(outputs, table, {i: first, j: second}, MAX_PAIR_ROWS)
     values = joint.reshape(len(a), len(b), -1)
-    shares = [_shares(s, table.column(k)) for s, k in ((a, i), (b, j))]
+    shares = [_shares(s, table.column(k)[~table.gaps(k)]) for s, k in ((a, i), (b, j))]
     rows = np.einsum("a,abk->bk", shares[0], values)
     columns = np.einsum("b,abk->ak", shares[1], values)
     mean = shares[0] @ columns
@@ -202,18 +255,25 @@ def _dependence(
     return mean
 
 
-def _at(sites: NDArray[Any], values: FloatArray, data: NDArray[Any]) -> FloatArray:
+def _at(sites: NDArray[Any], values: FloatArray, data: NDArray[Any], discrete: bool) -> FloatArray:
     """Return an effect at the data, shape (n_known, n_outputs)."""
-    if len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number):
-        return values[np.searchsorted(sites, data[np.isin(data, sites)])]
+    if discrete:
+        return values[_places(sites, data)]
     known = data[np.isfinite(data.astype(np.float64))]
     return np.stack([np.interp(known, sites, column) for column in values.T], axis=1)
 
 
+def _places(sites: NDArray[Any], data: NDArray[Any]) -> NDArray[np.intp]:
+    """Return where those of the data that are among some values stand there."""
+    order = np.argsort(sites, kind="stable")
+    found: NDArray[np.intp] = order[np.searchsorted(sites[order], data[np.isin(data, sites)])]
+    return found
+
+
 def _shares(sites: NDArray[Any], data: NDArray[Any]) -> FloatArray:
     """Return the share of the data nearest to every site."""
-    if len(sites) <= FEW_VALUES or not np.issubdtype(sites.dtype, np.number):
-        nearest = np.searchsorted(sites, data[np.isin(data, sites)])
+    if np.isin(data, sites).mean() > 0.5 or _is_discrete(sites):
+        nearest = _places(sites, data)
     else:
         known = data[np.isfinite(data.astype(np.float64))]
         step = sites[1] - sites[0]

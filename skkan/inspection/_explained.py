@@ -1,16 +1,21 @@
 """A fitted model as a function of the user's own columns, before any step of a pipeline."""
 
+import importlib
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
 from skkan._typing import FloatArray
+from skkan.data._samples import spread_rows
 from skkan.inspection._edges import fitted_network, output_names
 from skkan.inspection._effects import Table
 from skkan.inspection._fitted import Fitted, last_step
+
+# Rows that bands are averaged over, at every value and over all data.
+BAND_ROWS, MOST_GROUPS = 24, 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,10 @@ class Explained:
             if isinstance(model, Pipeline):
                 raise ValueError("X must be given for a pipeline, in the units before its steps.")
             X = own._state.rows.X
+            encoder = getattr(own, "_encoder", None)
+            if encoder is not None:
+                X = encoder.decoded(X)
+            X = _with_names(X, getattr(own, "feature_names_in_", None))
         # Raises where the data do not fit the model.
         Fitted.of(model, X)
         given: Any = X
@@ -68,12 +77,47 @@ class Explained:
         else:
             seen = getattr(model, "feature_names_in_", None)
             names = [f"x{j}" for j in range(n_columns)] if seen is None else list(seen)
-        return cls(model, Table(data, names), output_names(own, target_names))
+        encoder = getattr(own, "_encoder", None)
+        levels: dict[int, Any] = {}
+        if encoder is not None and model is own:
+            levels = {j: c.labels for j, c in enumerate(encoder.columns) if c.labels is not None}
+        return cls(model, Table(data, names, levels), output_names(own, target_names))
 
     def outputs(self, X: Any) -> FloatArray:
         """Return targets in their units, or log-odds, shape (n_rows, n_outputs)."""
         fitted = Fitted.of(self.model, X)
         return np.asarray(fitted.network(fitted.X), dtype=np.float64).reshape(len(fitted.X), -1)
+
+    def deviations(self, table: Table, j: int, sites: NDArray[Any]) -> FloatArray:
+        """Return standard deviations of the effect of a column, shape (n_sites, n_outputs).
+
+        Parameters
+        ----------
+        table : Table
+            Data to average over.
+        j : int
+            The column.
+        sites : ndarray of shape (n_sites,)
+            Its values.
+        """
+        own = last_step(self.model)
+        few = table.rows(spread_rows(table.n_rows, BAND_ROWS))
+        count = few.n_rows
+        repeated = few.rows(np.tile(np.arange(count), len(sites)))
+        moved = repeated.with_columns({j: np.repeat(sites, count)})
+        # The effect is a difference from the mean over the data.
+        data = table.rows(spread_rows(table.n_rows, BAND_ROWS * MOST_GROUPS))
+        reference = Fitted.of(self.model, data.X)
+        inputs = Fitted.of(self.model, moved.X).X
+        found: FloatArray = own._state.posterior.deviations_of_means(
+            reference.network, inputs, count, reference.X
+        )
+        return found
+
+    @property
+    def knows_deviations(self) -> bool:
+        """Whether training has left what standard deviations are computed from."""
+        return getattr(last_step(self.model)._state, "posterior", None) is not None
 
     def output_number(self, target: int | str) -> int:
         """Return the number of an output that is given by number or by name."""
@@ -86,3 +130,14 @@ class Explained:
         if not isinstance(target, (int, np.integer)) or not 0 <= target < len(names):
             raise ValueError(f"target={target!r} is no output; there are: {', '.join(names)}.")
         return int(target)
+
+
+def _with_names(X: Any, names: ArrayLike | None) -> Any:
+    """Return samples as a data frame, if their columns have names and pandas is there."""
+    if names is None:
+        return X
+    try:
+        pd: Any = importlib.import_module("pandas")
+    except ImportError:
+        return X
+    return pd.DataFrame(X, columns=np.asarray(names)).infer_objects()

@@ -61,7 +61,9 @@ def pruned(
     layers, kept, stays = _without_edges(network.layers, activities, masks)
     result = compact(layers)
     other = Network(result.layers, network.scaling)
-    new_penalty = Penalty(other, 0.0, 0.0, penalty.softmax, penalty.floors, penalty.order)
+    new_penalty = Penalty(
+        other, 0.0, 0.0, penalty.softmax, penalty.floors, penalty.order, penalty.sites
+    )
     new_activities = []
     for depth, layer in enumerate(other.layers):
         nodes, subnodes = result.nodes[depth], kept[depth][result.subnodes[depth]]

@@ -34,6 +34,13 @@ GROUPS = ("rough", "line")
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 1e-20, 1e3
 BENDING = 2
 TINY = 1e-300
+# Of the bending between the codes of levels, where it changes no value, next to their ridge.
+BETWEEN_CODES = 1e-3
+# Energy of the bending of waves of unit variance, next to which first weights are chosen.
+OF_WAVES = 100.0
+# For inputs that are codes of levels without order, where these lie, None for others; empty where
+# there are no such inputs.
+Sites = tuple[FloatArray | None, ...]
 # Of the squares of an edge's coefficients.
 ROUNDING = 1e-20
 
@@ -66,16 +73,21 @@ class LayerPenalty:
     weights: dict[str, FloatArray]
 
     @classmethod
-    def of(cls, layer: Layer, rough: float, line: float, order: int = BENDING) -> "LayerPenalty":
+    def of(
+        cls, layer: Layer, rough: float, line: float, order: int = BENDING, sites: Sites = ()
+    ) -> "LayerPenalty":
         """Build the forms of `layer` and give all edges the same weights."""
         grid, base = layer.grid, layer.base
-        sites = layer.coordinate(grid.greville().T).T
-        centred = sites - sites.mean(axis=1, keepdims=True)
+        middles = layer.coordinate(grid.greville().T).T
+        centred = middles - middles.mean(axis=1, keepdims=True)
         slope = centred / (centred**2).sum(axis=1, keepdims=True)
         rows = {
             "rough": [_derivative_root(layer, m) for m in sorted({BENDING, order})],
             "line": [slope[:, None, :]],
         }
+        for i, codes in enumerate(sites):
+            if codes is not None:
+                _put_ridge(rows["rough"], layer, i, codes)
         ranks = {"rough": grid.n_splines - 2, "line": 1}
         bend = 0.0
         if base is not None:
@@ -117,6 +129,39 @@ def _derivative_root(layer: Layer, order: int) -> FloatArray:
     return root
 
 
+def _put_ridge(roots: list[FloatArray], layer: Layer, i: int, sites: FloatArray) -> None:
+    """Let the roughness of a node be the variance of an edge over codes of levels, in place.
+
+    Parameters
+    ----------
+    roots : list of ndarray of shape (n_in, n_rows, n_splines)
+        Roots of the roughness, the first of which has ``n_splines - 2`` rows.
+    layer : Layer
+        Gives the grid.
+    i : int
+        The node.
+    sites : ndarray of shape (n_codes,)
+        Where the codes lie.
+    """
+    grid = layer.grid.on(layer.grid.breakpoints[[i]])
+    values = grid.dense(sites[:, None])[:, 0]
+    values -= values.mean(axis=0)
+    values *= np.sqrt(OF_WAVES / len(sites))
+    middles = grid.greville()[0]
+    line = middles - middles.mean()
+    line /= np.linalg.norm(line)
+    # The line has a weight of its own.
+    values -= np.outer(values @ line, line)
+    bends = roots[0][i]
+    share = BETWEEN_CODES * (values**2).sum() / (bends**2).sum()
+    form = values.T @ values + share * bends.T @ bends
+    own, vectors = np.linalg.eigh(form)
+    rank = len(bends)
+    roots[0][i] = np.sqrt(np.maximum(own[-rank:], 0.0))[:, None] * vectors[:, -rank:].T
+    for root in roots[1:]:
+        root[i] = 0.0
+
+
 def _masks(network: Network) -> list[NDArray[np.bool_] | None]:
     """Return the edges that are splines, layer by layer; None where all are."""
     return [None if layer.all_splines else layer.splined for layer in network.layers]
@@ -141,6 +186,9 @@ class Penalty:
         Smallest weights of both forms.
     order : int, default=2
         Highest derivative in the roughness.
+    sites : tuple of ndarray or None, default=()
+        For inputs that are codes of levels without order, where these lie. Roughness of their
+        edges is the variance over the codes, so that the edges are tables shrunk by a ridge.
     """
 
     gauge_weight = 1e-2
@@ -153,11 +201,16 @@ class Penalty:
         softmax: bool = False,
         floors: dict[str, float] | None = None,
         order: int = BENDING,
+        sites: Sites = (),
     ) -> None:
         self.floors = floors or dict.fromkeys(GROUPS, LOWEST_WEIGHT)
         rough, line = max(rough, self.floors["rough"]), max(line, self.floors["line"])
         self.order = order
-        self.layers = [LayerPenalty.of(layer, rough, line, order) for layer in network.layers]
+        self.sites = sites
+        self.layers = [
+            LayerPenalty.of(layer, rough, line, order, () if depth else sites)
+            for depth, layer in enumerate(network.layers)
+        ]
         self.softmax = softmax
         self.masks = _masks(network)
 
@@ -246,7 +299,7 @@ class Penalty:
             By what the edges of every layer have been divided; a weight grows by its square, and
             the value of the penalty stays as it was.
         """
-        moved = Penalty(network, 0.0, 0.0, self.softmax, self.floors, self.order)
+        moved = Penalty(network, 0.0, 0.0, self.softmax, self.floors, self.order, self.sites)
         for new, old, factor in zip(moved.layers, self.layers, shrink, strict=True):
             new.weights = {
                 name: self.bounded(name, weight * factor**2) for name, weight in old.weights.items()
@@ -279,7 +332,7 @@ class Penalty:
 
     def of_order(self, network: Network, order: int) -> "Penalty":
         """Return the penalty with roughness of another order and the same value at `network`."""
-        other = Penalty(network, 0.0, 0.0, self.softmax, self.floors, order)
+        other = Penalty(network, 0.0, 0.0, self.softmax, self.floors, order, self.sites)
         for new, old, layer in zip(other.layers, self.layers, network.layers, strict=True):
             before, after = old.energies(layer.coef), new.energies(layer.coef)
             new.weights = {
@@ -314,6 +367,8 @@ class Penalty:
         other.layers = [moved, *self.layers[1:]]
         mask = self.masks[0]
         other.masks = [None if mask is None else mask[order], *self.masks[1:]]
+        if self.sites:
+            other.sites = tuple(self.sites[i] for i in order)
         return other
 
     def add_shift_priors(self, blocks: Sequence[FloatArray], precision: float) -> float:

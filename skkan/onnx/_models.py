@@ -41,6 +41,11 @@ def write_model(graph: Graph, model: Any, X: str) -> list[str]:
     check_is_fitted(model)
     if isinstance(model, KANSymbolicRegressor):
         return [_write_formula(graph, model, X)]
+    if hasattr(model, "_encoder"):
+        raise ValueError(
+            "the model has columns of levels or with gaps, but the inputs of an ONNX model are "
+            "numbers. Use to_code or to_function, or encode the columns by steps of a pipeline."
+        )
     outputs = write_network(graph, model.network_, X)
     if not is_classifier(model):
         return [outputs]

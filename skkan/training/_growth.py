@@ -101,7 +101,7 @@ class Growth:
     def run(self) -> TrainingResult:
         """Fit, and return the network with its penalty."""
         settings = self.problem.settings
-        options = Options(degree=settings.degree)
+        options = Options(degree=settings.degree, sites=settings.sites)
         family = Normal(self.problem.data.total)
         analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)
         try:

@@ -121,6 +121,38 @@ class PredictivePosterior:
             found[np.arange(len(X)), np.arange(len(X))] += 1.0
         return network.scaling.output_scale**2 * self.noise * found
 
+    def deviations_of_means(
+        self, network: Network, X: FloatArray, size: int, reference: FloatArray
+    ) -> FloatArray:
+        """Return the standard deviation of mean outputs, less a mean over other samples.
+
+        Parameters
+        ----------
+        network : Network
+            The fitted network.
+        X : ndarray of shape (n_groups * size, n_inputs)
+            Inputs in the units of the data.
+        size : int
+            Number of samples of every mean, which are next to each other.
+        reference : ndarray of shape (n_others, n_inputs)
+            Samples whose mean is taken off.
+
+        Returns
+        -------
+        deviations : ndarray of shape (n_groups, n_outputs)
+            In the units of the outputs.
+        """
+        sums = sum(own.sum(axis=0) for _, own in self._jacobians(network, reference))
+        centre: FloatArray = np.asarray(sums) / len(reference)
+        groups = np.zeros((len(X) // size, *centre.shape))
+        for rows, jacobian in self._jacobians(network, X):
+            np.add.at(groups, np.arange(rows.start, rows.stop) // size, jacobian / size)
+        groups -= centre
+        variance = np.zeros(groups.shape[:2])
+        for part in self.parts:
+            variance += ((groups[:, :, part.index] @ part.root().T) ** 2).sum(axis=2)
+        return network.scaling.output_scale * np.sqrt(self.noise * variance)
+
     def edge_deviations(
         self, network: Network, depth: int, i: int, j: int, features: FloatArray
     ) -> FloatArray:

@@ -107,7 +107,8 @@ class Problem:
         floors = None
         if self.settings.alpha is None and not self.loss.has_noise_level:
             floors = {name: 1.0 / (self.data.total * v) for name, v in LARGEST_VARIANCE.items()}
-        return Penalty(network, rough, line, self.loss.shared_shift, floors)
+        shift, sites = self.loss.shared_shift, self.settings.sites
+        return Penalty(network, rough, line, shift, floors, sites=sites)
 
     def first_penalty(self, network: Network, weight: float = START_WEIGHTS[0]) -> Penalty:
         """Return the penalty that was asked for, or one to begin with."""

@@ -8,7 +8,7 @@ from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.network._hidden_layers import Arities
 from skkan.network._network import Network
-from skkan.objective._penalties import Penalty
+from skkan.objective._penalties import Penalty, Sites
 from skkan.objective.losses._loss import Loss
 from skkan.training._smoothing import Smoothing
 
@@ -18,7 +18,8 @@ class Settings:
     """How to train; the names are those of the estimators' parameters.
 
     `shape` has the numbers of nodes from the inputs to the outputs, `arities` for every hidden
-    layer the number of factors of each of its nodes: 1 for a sum node.
+    layer the number of factors of each of its nodes: 1 for a sum node. `sites` has, for inputs that
+    are codes of levels, where these lie; it is empty if none are.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +41,7 @@ class Settings:
     batch_size: int = 200
     learning_rate: float = 0.01
     dtype: str = "float64"
+    sites: Sites = ()
 
 
 @dataclass

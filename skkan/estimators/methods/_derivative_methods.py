@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
@@ -22,6 +22,8 @@ class DerivativeMixin:
     network_: Network
     _single_target: bool
     _validated: Callable[..., Any]
+    _column_names: Callable[[], list[str]]
+    _input_owners: Callable[[], NDArray[np.intp]]
 
     def derivative(self, X: ArrayLike, *columns: Any) -> FloatArray:
         """Return a derivative of the predictions, exactly and in the units of `X` and `y`.
@@ -60,12 +62,21 @@ class DerivativeMixin:
         """
         check_is_fitted(self)
         inputs = self._validated(X, reset=False)
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(inputs.shape[1])])
+        names, numeric, known = self._numbers_of(inputs)
         layers = self.network_.layers
         splined = any(layer.splined.any() for layer in layers)
         highest = layers[0].grid.degree if splined else HIGHEST_OF_FORMULAS
-        index = multi_index(columns, [str(own) for own in names], highest)
-        found = _derivatives.derivative(self.network_, inputs, index)
+        index = multi_index(columns, names, highest)
+        for i in np.flatnonzero(index):
+            if not numeric[i]:
+                raise ValueError(f"column {names[i]!r} holds levels, which have no derivative.")
+        # The first input of a column is its values.
+        first = np.unique(self._input_owners(), return_index=True)[1]
+        orders = np.zeros(inputs.shape[1], dtype=int)
+        orders[first] = index
+        found = _derivatives.derivative(self.network_, inputs, tuple(orders.tolist()))
+        there: NDArray[np.bool_] = known[:, np.flatnonzero(index)].min(axis=1, keepdims=True)
+        found = np.where(there, found, 0.0)
         return self._finite(found[:, 0] if self._single_target else found)
 
     def gradient(self, X: ArrayLike) -> FloatArray:
@@ -79,8 +90,8 @@ class DerivativeMixin:
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features) or (n_samples, n_features, n_outputs)
-            In the units of `y` over those of `X`. Their means over samples, of squares or of
-            absolute values, are measures of sensitivity.
+            In the units of `y` over those of `X`; zero for columns of levels, and in gaps. Their
+            means over samples, of squares or of absolute values, are measures of sensitivity.
 
         Raises
         ------
@@ -99,8 +110,27 @@ class DerivativeMixin:
         array([[1., 3.]])
         """
         check_is_fitted(self)
-        found = _derivatives.gradient(self.network_, self._validated(X, reset=False))
+        inputs = self._validated(X, reset=False)
+        found = _derivatives.gradient(self.network_, inputs)
+        _, numeric, known = self._numbers_of(inputs)
+        first = np.unique(self._input_owners(), return_index=True)[1]
+        found = np.where((known & numeric)[:, :, None], found[:, first], 0.0)
         return self._finite(found[:, :, 0] if self._single_target else found)
+
+    def _numbers_of(
+        self, inputs: FloatArray
+    ) -> tuple[list[str], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return names of the columns, which are numbers, and which rows have their values."""
+        names = self._column_names()
+        known = np.ones((len(inputs), len(names)), dtype=bool)
+        encoder = getattr(self, "_encoder", None)
+        if encoder is None:
+            return names, np.ones(len(names), dtype=bool), known
+        owner = encoder.owner.tolist()
+        for j, own in enumerate(encoder.columns):
+            if own.labels is None and own.gaps:
+                known[:, j] = inputs[:, owner.index(j) + 1] == 0.0
+        return names, ~encoder.categorical, known
 
     @staticmethod
     def _finite(found: FloatArray) -> FloatArray:

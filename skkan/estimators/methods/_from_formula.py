@@ -69,6 +69,11 @@ class FromFormulaMixin:
         own: Any = cls(**parameters)
         own._validate_params()
         inputs = np.asarray(own._validated(X, reset=True), dtype=np.float64)
+        if hasattr(own, "_encoder"):
+            raise ValueError(
+                "X has columns of levels or with gaps, but a formula is a function of numbers. "
+                "Leave such rows and columns out."
+            )
         count = inputs.shape[1]
         names = valid_names(getattr(own, "feature_names_in_", [f"x{i}" for i in range(count)]))
         formula = parsed_formula(expression, names)

@@ -31,7 +31,10 @@ class InspectionMixin:
 
     network_: Network
     _state: FittedState
+    n_features_in_: int
     _validated: Callable[..., Any]
+    _input_names: Callable[[], list[str]]
+    _input_owners: Callable[[], NDArray[np.intp]]
     _fit: Callable[..., Self]
 
     @property
@@ -56,11 +59,12 @@ class InspectionMixin:
 
     @property
     def feature_importances_(self) -> FloatArray:
-        """Scores of the input nodes, made to sum to 1, shape (n_features,).
+        """Scores of the columns, made to sum to 1, shape (n_features,).
 
-        All are zero where the model is constant.
+        A column of levels or with gaps may have several input nodes, whose scores are added up. All
+        are zero where the model is constant.
         """
-        return importances(self.node_scores_[0])
+        return importances(self._by_column(self.node_scores_[0]))
 
     @property
     def terms_(self) -> AnalysisTerms:
@@ -78,8 +82,7 @@ class InspectionMixin:
                 "terms_ is there after a fit with hidden_layer_sizes='auto' that ended with an "
                 "analysis of variance, until its network is changed."
             )
-        columns = range(self.network_.shape[0])
-        return posterior.terms(getattr(self, "feature_names_in_", [f"x{i}" for i in columns]))
+        return posterior.terms(self._input_names())
 
     @property
     def active_features_(self) -> NDArray[np.bool_]:
@@ -87,7 +90,12 @@ class InspectionMixin:
 
         False for columns that were constant in `fit` and for those that have been pruned.
         """
-        return self.node_scores_[0] > 0.0
+        return self._by_column(self.node_scores_[0]) > 0.0
+
+    def _by_column(self, scores: FloatArray) -> FloatArray:
+        """Return sums over the input nodes of every column."""
+        found = np.bincount(self._input_owners(), scores, self.n_features_in_)
+        return found.astype(np.float64)
 
     def feature_interactions(
         self,
@@ -149,7 +157,12 @@ class InspectionMixin:
         inputs = self.network_.scaling.inputs(self._validated(X, reset=False))
         random = check_random_state(random_state)
         inputs = inputs[random.permutation(len(inputs))[:max_samples]]
-        return interactions(self.network_, inputs, inputs[random.permutation(len(inputs))])
+        found = interactions(self.network_, inputs, inputs[random.permutation(len(inputs))])
+        owner, count = self._input_owners(), self.n_features_in_
+        by_column = np.zeros((count, count))
+        np.add.at(by_column, (owner[:, None], owner), found)
+        np.fill_diagonal(by_column, 0.0)
+        return by_column
 
     def prune(self, node_threshold: float = 1e-2, edge_threshold: float = 3e-2) -> Self:
         """Return a copy of the fitted estimator without the edges and nodes that hardly matter.
@@ -251,7 +264,8 @@ class InspectionMixin:
         """
         check_is_fitted(self)
         _check_threshold("threshold", threshold)
-        scores = self.node_scores_[0]
+        by_column = self._by_column(self.node_scores_[0])
+        scores = by_column[self._input_owners()]
         masks = [np.ones(layer.active.shape, dtype=bool) for layer in self.network_.layers]
         if scores.max() == 0.0:
             # A constant has nothing to lose.

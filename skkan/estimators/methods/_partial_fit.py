@@ -16,6 +16,7 @@ from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import TrainingData, canonical_rows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._targets import memberships
+from skkan.estimators._validation import rows_of
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
 from skkan.objective.losses._choice import class_loss, regression_loss
@@ -53,6 +54,7 @@ class StreamingMixin:
     _validated: Callable[..., Any]
     _validated_weights: Callable[..., FloatArray]
     _restored_on_failure: Callable[..., Any]
+    _sites: Callable[..., Any]
 
     def _check_stream_parameters(self) -> None:
         """Raise an error for parameters that a stream cannot honour."""
@@ -155,7 +157,7 @@ class StreamingMixin:
         batch = TrainingData.of(*canonical_rows(*untrained), network.scaling)
         data = TrainingData.of(*canonical_rows(*together), network.scaling)
         settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
-        settings = replace(settings, solver=solver)
+        settings = replace(settings, solver=solver, sites=self._sites(network.scaling))
         problem = Problem(data, None, loss, settings, network.scaling)
         penalty = problem.first_penalty(network)
         if settings.alpha == self._state.alpha:
@@ -283,7 +285,10 @@ class RegressorStreamMixin(StreamingMixin):
         with self._restored_on_failure():
             first = not hasattr(self, "network_")
             self._check_stream_parameters()
-            inputs, targets = self._validated(X, y, multi_output=True, y_numeric=True, reset=first)
+            rows = rows_of(sample_weight) if first else None
+            inputs, targets = self._validated(
+                *(X, y), multi_output=True, y_numeric=True, reset=first, rows=rows
+            )
             weight = self._validated_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             n_targets = 1 if targets.ndim == 1 else targets.shape[1]
@@ -382,7 +387,8 @@ class ClassifierStreamMixin(StreamingMixin):
                     "partial_fit does not support class_weight='balanced', since the classes of "
                     "later batches are not known. Give a weight by class, or sample_weight."
                 )
-            inputs, labels = self._validated(X, y, reset=first)
+            rows = rows_of(sample_weight) if first else None
+            inputs, labels = self._validated(X, y, reset=first, rows=rows)
             check_classification_targets(labels)
             weight = self._validated_weights(sample_weight, inputs)
             self._set_classes(classes, first)

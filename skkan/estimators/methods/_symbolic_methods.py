@@ -30,6 +30,8 @@ class SymbolicMixin:
     _state: FittedState
     loss_: float
     _set_network: Callable[[Network], None]
+    _column_names: Callable[[], list[str]]
+    _input_names: Callable[[], list[str]]
 
     @property
     def symbolic_(self) -> bool:
@@ -263,7 +265,8 @@ class SymbolicMixin:
         18.0
         """
         names, link = self._formula_names(), self._formula_link(logit)
-        formula = _formula.to_sympy(self.network_, names, link)
+        table = getattr(self, "_encoder", None)
+        formula = _formula.to_sympy(self.network_, names, link, table=table)
         several = isinstance(formula, list)
         outputs = [
             _formula.rounded(own, digits, rational) for own in (formula if several else [formula])
@@ -273,8 +276,11 @@ class SymbolicMixin:
             return result
         owner: Any = self
         inputs = owner._validated(X, reset=False)
-        before = self.to_function(logit=logit)(inputs)
-        return _formula.change_of(result, names, inputs, before)
+        program = self._formula_program(logit)
+        if table is not None:
+            inputs = table.decoded(inputs)
+        before = _formula.FormulaFunction(program, False)(inputs)
+        return _formula.change_of(result, names, inputs, before, program.texts)
 
     def latex(self, *, digits: int | None = 4, rational: bool = False, logit: bool = False) -> Any:
         """Return the formula in LaTeX.
@@ -359,7 +365,8 @@ class SymbolicMixin:
 
     def _edge(self, layer: int, i: int | str, j: int | str) -> tuple[int, int, int]:
         """Return an edge as three numbers."""
-        columns = getattr(self, "feature_names_in_", [])
+        columns = self._input_names() if hasattr(self, "_encoder") else []
+        columns = columns or getattr(self, "feature_names_in_", [])
         return edge_index(self.network_, (layer, i, j), columns, getattr(self, "classes_", None))
 
     def _uncertainties(self) -> list[FloatArray]:
@@ -368,9 +375,7 @@ class SymbolicMixin:
 
     def _formula_names(self) -> list[str]:
         check_is_fitted(self)
-        n_inputs = self.network_.shape[0]
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(n_inputs)])
-        return valid_names(names)
+        return valid_names(self._column_names())
 
     def _formula_link(self, logit: bool) -> str | None:
         if logit or not hasattr(self, "classes_"):
@@ -378,4 +383,5 @@ class SymbolicMixin:
         return "binary" if len(self.classes_) == 2 else "multinomial"
 
     def _formula_program(self, logit: bool) -> Program:
-        return build_program(self.network_, self._formula_names(), self._formula_link(logit))
+        names, link = self._formula_names(), self._formula_link(logit)
+        return build_program(self.network_, names, link, table=getattr(self, "_encoder", None))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skkan._typing import FloatArray
 from skkan.inspection._effects import Effect, column_number, effect, interaction_effect
 from skkan.inspection._explained import Explained
 from skkan.inspection.displays._matplotlib import require_matplotlib
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 PANEL_WIDTH, PANEL_HEIGHT = 2.9, 2.4
 LONGEST_LEVEL, LONGEST_NAME = 12, 28
 MOST_MARKS = 300
+FEW_LABELS = 12
+MISSING = "missing"
+# Of a Gaussian, in standard deviations: 90 % are within.
+BAND = 1.645
 
 
 class EffectsDisplay:
@@ -30,7 +35,9 @@ class EffectsDisplay:
     effects : sequence of Effect
         Effects, in the order in which they are drawn. Each has ``columns`` (names), ``sites``
         (values of the columns), ``values`` (the effect there, with a last axis over the outputs),
-        ``importance`` (its standard deviation over the data, one number an output) and ``data``.
+        ``importance`` (its standard deviation over the data, one number an output), ``data``,
+        ``missing`` (the effect where there is no value), and ``deviation`` (standard deviations of
+        the effect, where the network is as training has left it). Bands are 90 % of a Gaussian.
     target : int
         Number of the output that is drawn.
     target_name : str
@@ -121,7 +128,7 @@ class EffectsDisplay:
         model = Explained.of(estimator, X, feature_names, target_names)
         output, names = model.output_number(target), model.table.names
         if features is None:
-            effects = [effect(model.outputs, model.table, j) for j in range(len(names))]
+            effects = [_one(model, j) for j in range(len(names))]
             effects.sort(key=lambda own: -float(own.importance[output]))
         else:
             effects = [_one(model, own) for own in features]
@@ -177,30 +184,66 @@ class EffectsDisplay:
 
     def _limits(self) -> tuple[float, float]:
         """Return common limits of all curves, so that they can be compared."""
-        curves = [own.values[:, self.target] for own in self.effects if len(own.columns) == 1]
+        single = [own for own in self.effects if len(own.columns) == 1]
+        curves = [own.values[:, self.target] for own in single]
+        curves += [own.missing[[self.target]] for own in single if own.missing is not None]
+        for own in single:
+            values, missing, band = self._of_target(own)
+            if band is not None:
+                middles = values if missing is None else np.append(values, missing)
+                curves += [middles - band, middles + band]
         values = np.concatenate(curves) if curves else np.zeros(1)
         low, high = float(values.min()), float(values.max())
         span = max(high - low, 1e-12 * max(abs(low), abs(high), 1.0))
         return low - 0.14 * span, high + 0.06 * span
 
+    def _of_target(self, own: Effect) -> tuple[FloatArray, float | None, FloatArray | None]:
+        """Return values, that of missing ones, and half the widths of the bands."""
+        missing = None if own.missing is None else float(own.missing[self.target])
+        band = None if own.deviation is None else BAND * own.deviation[:, self.target]
+        return own.values[:, self.target], missing, band
+
     def _draw_curve(self, ax: "Axes", own: Effect, line_kw: dict[str, Any]) -> None:
-        sites, values = own.sites[0], own.values[:, self.target]
         ax.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
         if own.is_discrete:
-            places = np.arange(len(sites))
-            ax.bar(places, values, color="C0", width=0.7)
-            labels = [_short(_shown(v), LONGEST_LEVEL) for v in sites]
-            upright = sum(map(len, labels)) + 2 * len(labels) > 24
-            ax.set_xticks(places, labels, rotation=90 if upright else 0, fontsize=8)
+            self._draw_bars(ax, own)
         else:
-            ax.plot(sites, values, **{"color": "C0", **line_kw})
-            assert own.data is not None
-            marks = own.data[:: max(1, len(own.data) // MOST_MARKS)]
-            across = ax.get_xaxis_transform()
-            ax.vlines(marks, 0.0, 0.05, transform=across, color="0.3", alpha=0.3, linewidth=0.6)
-            ax.locator_params(axis="x", nbins=5)
-            ax.tick_params(labelsize=8)
+            self._draw_line(ax, own, line_kw)
         ax.set_xlabel(_short(own.columns[0], LONGEST_NAME))
+
+    def _draw_bars(self, ax: "Axes", own: Effect) -> None:
+        values, missing, band = self._of_target(own)
+        labels = [_short(_shown(v), LONGEST_LEVEL) for v in own.sites[0]]
+        colors = ["C0"] * len(values)
+        if missing is not None:
+            values, labels, colors = np.append(values, missing), [*labels, MISSING], [*colors, "C1"]
+        places = np.arange(len(values))
+        ax.bar(places, values, color=colors, width=0.7)
+        if band is not None:
+            ax.errorbar(places, values, band, fmt="none", ecolor="0.3", elinewidth=0.8)
+        upright = sum(map(len, labels)) + 2 * len(labels) > 24
+        size = 8 if len(labels) <= FEW_LABELS else 6
+        ax.set_xticks(places, labels, rotation=90 if upright else 0, fontsize=size)
+
+    def _draw_line(self, ax: "Axes", own: Effect, line_kw: dict[str, Any]) -> None:
+        sites, (values, missing, band) = own.sites[0], self._of_target(own)
+        if band is not None:
+            low, high = values - band[: len(sites)], values + band[: len(sites)]
+            ax.fill_between(sites, low, high, color="C0", alpha=0.2, linewidth=0.0)
+        ax.plot(sites, values, **{"color": "C0", **line_kw})
+        if missing is not None:
+            # Beyond the values that there are, so that it is none of them.
+            place = sites[-1] + 0.1 * (sites[-1] - sites[0])
+            width = None if band is None else band[-1:]
+            style: dict[str, Any] = {"fmt": "D", "color": "C1", "markersize": 4, "label": MISSING}
+            ax.errorbar([place], [missing], width, elinewidth=0.8, **style)
+            ax.legend(loc="best", fontsize=7, frameon=False, handletextpad=0.1)
+        assert own.data is not None
+        marks = own.data[:: max(1, len(own.data) // MOST_MARKS)]
+        across = ax.get_xaxis_transform()
+        ax.vlines(marks, 0.0, 0.05, transform=across, color="0.3", alpha=0.3, linewidth=0.6)
+        ax.locator_params(axis="x", nbins=5)
+        ax.tick_params(labelsize=8)
 
     def _draw_map(self, ax: "Axes", own: Effect) -> None:
         values = own.values[:, :, self.target]
@@ -230,7 +273,8 @@ def _one(model: Explained, feature: Any) -> Effect:
         if len(set(pair)) != 2 or len(pair) != 2:
             raise ValueError(f"features has {feature!r}, which is no pair of different columns.")
         return interaction_effect(model.outputs, model.table, *pair)
-    return effect(model.outputs, model.table, column_number(names, feature))
+    spread = model.deviations if model.knows_deviations else None
+    return effect(model.outputs, model.table, column_number(names, feature), spread)
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Formulas as source code, with one variable per node so that no formula explodes."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -76,7 +77,23 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         ) from error
 
 
-def _printer(base: type, names: Mapping[str, str], **settings: Any) -> Any:
+def quoted_text(text: str) -> str:
+    """Return a text as Python, C and Julia write it, in ASCII."""
+    return json.dumps(text).replace("$", "\\u0024")
+
+
+# How languages compare with a text, and tell that there is none.
+_PYTHON_TEXTS = {
+    "Text": "numpy.equal({0}, {1})",
+    "NoText": "numpy.logical_or(numpy.equal({0}, None), numpy.not_equal({0}, {0}))",
+}
+_C_TEXTS = {"Text": "({0} && strcmp({0}, {1}) == 0)", "NoText": "!{0}"}
+_JULIA_TEXTS = {"Text": "isequal({0}, {1})", "NoText": "({0} === missing || {0} === nothing)"}
+
+
+def _printer(
+    base: type, names: Mapping[str, str], compare: Mapping[str, str], **settings: Any
+) -> Any:
     """Return a printer of SymPy's that writes symbols by the names given.
 
     Constants such as pi are written as numbers: not every language has names for them, and columns
@@ -91,6 +108,17 @@ def _printer(base: type, names: Mapping[str, str], **settings: Any) -> Any:
 
         def _print_Symbol(self, expression: Any) -> str:  # noqa: N802
             return names.get(expression.name, expression.name)
+
+        def _print_Text(self, expression: Any) -> str:  # noqa: N802
+            return quoted_text(expression.name)
+
+        def _print_Equality(self, expression: Any) -> str:  # noqa: N802
+            left, right = expression.args
+            kind = type(right).__name__
+            if kind in ("Text", "NoText"):
+                place = self._print(left)
+                return str(compare[kind].format(place, self._print_Text(right)))
+            return str(super()._print_Relational(expression))
 
         def line(self, expression: Any) -> str:
             """Return code on one line: a name is often longer than what it stands for."""
@@ -115,7 +143,7 @@ def python_printer(names: Mapping[str, str] | None = None, **settings: Any) -> A
         def _print_Float(self, expression: Any) -> str:  # noqa: N802
             return repr(float(expression))
 
-    return _printer(Printer, names or {}, **settings)
+    return _printer(Printer, names or {}, _PYTHON_TEXTS, **settings)
 
 
 def _python(program: Program, name: str, names: Mapping[str, str]) -> str:
@@ -153,7 +181,7 @@ def _c_printer(names: Mapping[str, str]) -> Any:
             number, base = (f"({self._print(own)})" for own in expression.args)
             return f"({number} - {base}*floor({number}/{base}))"
 
-    return _printer(Printer, names, math_macros={})
+    return _printer(Printer, names, _C_TEXTS, math_macros={})
 
 
 def _c(program: Program, name: str, names: Mapping[str, str]) -> str:
@@ -162,7 +190,10 @@ def _c(program: Program, name: str, names: Mapping[str, str]) -> str:
         f"    const double {names[str(symbol)]} = {printer.line(value)};"
         for symbol, value in program.steps
     ]
-    arguments = ", ".join(f"double {names[str(symbol)]}" for symbol in program.inputs)
+    kinds = ["const char *" if str(own) in program.texts else "double " for own in program.inputs]
+    arguments = ", ".join(
+        f"{kind}{names[str(symbol)]}" for kind, symbol in zip(kinds, program.inputs, strict=True)
+    )
     if len(program.outputs) == 1:
         head = f"double {name}({arguments}) {{"
         lines.append(f"    return {printer.line(program.outputs[0])};")
@@ -172,13 +203,14 @@ def _c(program: Program, name: str, names: Mapping[str, str]) -> str:
             f"    out[{k}] = {printer.line(value)};" for k, value in enumerate(program.outputs)
         ]
     bessel = _BESSEL if any(own in " ".join(lines) for own in ("j0(", "j1(", "jn(")) else ""
-    return "#include <math.h>\n" + bessel + "\n" + "\n".join([head, *lines, "}"]) + "\n"
+    headers = "#include <math.h>\n" + ("#include <string.h>\n" if program.texts else "")
+    return headers + bessel + "\n" + "\n".join([head, *lines, "}"]) + "\n"
 
 
 def _julia(program: Program, name: str, names: Mapping[str, str]) -> str:
     from sympy.printing.julia import JuliaCodePrinter  # noqa: PLC0415
 
-    printer = _printer(JuliaCodePrinter, names, inline=True)
+    printer = _printer(JuliaCodePrinter, names, _JULIA_TEXTS, inline=True)
     lines = [f"    {names[str(symbol)]} = {printer.line(value)}" for symbol, value in program.steps]
     lines.append(f"    return {', '.join(map(printer.line, program.outputs))}")
     head = f"function {name}({', '.join(names[str(own)] for own in program.inputs)})"

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.data._raw_table import RawTable
+from skkan.data._table_encoder import TableEncoder
 from skkan.network._network import Network
 from skkan.symbolic.export._code import python_printer
 from skkan.symbolic.export._collect_constants import collected
@@ -42,6 +44,7 @@ def to_sympy(
     feature_names: Sequence[str],
     link: str | None = None,
     constants: Constants | None = None,
+    table: TableEncoder | None = None,
 ) -> Any:
     """Return the exact formula of a network.
 
@@ -55,6 +58,8 @@ def to_sympy(
         Turns the outputs into class probabilities.
     constants : mapping, optional
         Exact values of parameters, see :func:`build_program`.
+    table : TableEncoder, optional
+        How columns with levels or gaps become inputs.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def to_sympy(
         If the formula is too large to print.
     """
     names = valid_names(feature_names)
-    size = build_program(network, names, link, constants=constants).size()
+    size = build_program(network, names, link, constants=constants, table=table).size()
     if size > MAX_OPERATIONS:
         raise ValueError(
             f"the formula has about {size:,} operations, more than the {MAX_OPERATIONS:,} that "
@@ -75,7 +80,8 @@ def to_sympy(
             "use fewer grid intervals, or use to_function() or to_code(), which keep one variable "
             "per node."
         )
-    outputs = build_program(network, names, link, inline=True, constants=constants).outputs
+    program = build_program(network, names, link, inline=True, constants=constants, table=table)
+    outputs = program.outputs
     return outputs[0] if len(outputs) == 1 else outputs
 
 
@@ -181,13 +187,33 @@ class FormulaFunction:
 
     def __call__(self, X: Any) -> FloatArray:
         """Return the outputs for rows of features, shape (n_samples,) or (n_samples, n_outputs)."""
+        if self.program.texts:
+            return self._of_columns(RawTable.of(X))
         X = np.asarray(X, dtype=np.float64)
         n_inputs = len(self.program.inputs)
         if X.ndim != 2 or X.shape[1] != n_inputs:
             raise ValueError(f"X must have shape (n_samples, {n_inputs}), got {X.shape}.")
+        return self._outputs(list(X.T), len(X))
+
+    def _of_columns(self, table: RawTable) -> FloatArray:
+        """Return the outputs for rows of which some columns are texts."""
+        inputs = [str(own) for own in self.program.inputs]
+        if table.n_columns != len(inputs):
+            raise ValueError(f"X must have {len(inputs)} columns, got {table.n_columns}.")
+        columns = []
+        for j, name in enumerate(inputs):
+            if name not in self.program.texts:
+                columns.append(table.numbers(j))
+                continue
+            raw = table.column(j)
+            levels = np.array([*raw.different.tolist(), None], dtype=object)
+            columns.append(levels[raw.places])
+        return self._outputs(columns, len(columns[0]))
+
+    def _outputs(self, columns: list[Any], n_rows: int) -> FloatArray:
         with np.errstate(all="ignore"):
-            columns = self._compiled(*X.T)
-        full = [np.broadcast_to(np.asarray(own, dtype=np.float64), (len(X),)) for own in columns]
+            found = self._compiled(*columns)
+        full = [np.broadcast_to(np.asarray(own, dtype=np.float64), (n_rows,)) for own in found]
         out = np.stack(full, axis=1)
         return out[:, 0] if self.single else out
 
@@ -195,13 +221,19 @@ class FormulaFunction:
         return FormulaFunction, (self.program, self.single)
 
 
-def change_of(expression: Any, names: Sequence[str], X: FloatArray, before: FloatArray) -> Any:
+def change_of(
+    expression: Any,
+    names: Sequence[str],
+    X: Any,
+    before: FloatArray,
+    texts: frozenset[str] = frozenset(),
+) -> Any:
     """Return a rounded formula with its changes over samples."""
     import sympy  # noqa: PLC0415
 
     outputs = expression if isinstance(expression, list) else [expression]
     inputs = tuple(sympy.Symbol(name) for name in names)
-    after = FormulaFunction(Program(inputs, [], outputs), False)(X)
+    after = FormulaFunction(Program(inputs, [], outputs, texts), False)(X)
     change = after - before.reshape(after.shape)
     return RoundedFormula(
         expression, float(np.abs(change).max()), float(np.sqrt(np.mean(change**2)))

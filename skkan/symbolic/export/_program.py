@@ -7,16 +7,20 @@ large, and the length of the expression can be told from it beforehand.
 SymPy is loaded only when a program is built.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.data._table_encoder import TableEncoder
 from skkan.network._layer import Layer
 from skkan.network._network import Network
+from skkan.network._scaling import Scaling
 from skkan.network.functions._symbolic_edge import ROUNDING, SymbolicEdge
+from skkan.symbolic.export._pieces import Pieces
+from skkan.symbolic.export._table_terms import TableTerms
 from skkan.symbolic.library._function_values import exp_form
 from skkan.symbolic.library._symbol import Symbol
 
@@ -39,11 +43,14 @@ class Program:
         Assignments, each in terms of the inputs and of the steps before it.
     outputs : list of sympy.Expr
         The results.
+    texts : frozenset of str
+        Names of the inputs that are texts.
     """
 
     inputs: tuple[Any, ...]
     steps: list[tuple[Any, Any]]
     outputs: list[Any]
+    texts: frozenset[str] = frozenset()
 
     def size(self) -> int:
         """Return the number of operations of the outputs with all steps written out."""
@@ -148,14 +155,22 @@ class _Node:
 
 
 class _Builder:
-    def __init__(self, names: Sequence[str], inline: bool, constants: Constants) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        inline: bool,
+        constants: Constants,
+        table: TableEncoder | None = None,
+    ) -> None:
         import sympy  # noqa: PLC0415
 
         self.sympy = sympy
         self.inputs = tuple(sympy.Symbol(name) for name in names)
+        self.table = None if table is None else TableTerms(table, self.inputs)
         self.inline = inline
         self.constants = constants
         self.steps: list[tuple[Any, Any]] = []
+        self.scaling: Scaling | None = None
         self._taken = set(names)
 
     def number(self, value: float) -> Any:
@@ -200,8 +215,9 @@ class _Builder:
     def input_nodes(self, network: Network) -> list[_Node]:
         """Return the inputs with their scaling."""
         nodes = []
-        scaling = network.scaling
-        for i, symbol in enumerate(self.inputs):
+        self.scaling = scaling = network.scaling
+        for i in range(network.shape[0]):
+            symbol = self.inputs[i] if self.table is None else self.table.symbol_of_input(i)
             shift, scale = float(scaling.input_shift[i]), float(scaling.input_scale[i])
             if not np.isfinite(scale):
                 nodes.append(_Node(self.sympy.S.Zero))
@@ -229,26 +245,56 @@ class _Builder:
     ) -> list[Any]:
         """Return the subnodes of a layer, their edges multiplied by `factors`, plus `shifts`."""
         sums: list[list[Any]] = [[self.number(shift)] for shift in shifts]
-        pieces = _Pieces(layer)
+        pieces = Pieces(layer)
         lines = [layer.straight(i) for i in range(layer.n_in)]
-        for i, j in np.argwhere(layer.active):
-            line = lines[i]
-            node, factor = nodes[i], float(factors[j])
-            edge = layer.symbols.get((int(i), int(j)))
+
+        def term(i: int, j: int) -> Any:
+            node, factor, line = nodes[i], float(factors[j]), lines[i]
+            edge = layer.symbols.get((i, j))
             if node.expression.is_number:
                 # Of a constant argument SymPy would try to decide the cases.
                 x = np.full((1, layer.n_in), float(node.expression))
-                sums[j].append(self.number(factor * layer.edge_values(x)[0, i, j]))
-            elif edge is not None:
-                exact = [self.constants.get((depth, int(i), int(j), k)) for k in range(4)]
-                sums[j].append(self.symbolic(edge, exact, node, factor, layer.grid.reach[i]))
-            elif line is not None:
+                return self.number(factor * layer.edge_values(x)[0, i, j])
+            if edge is not None:
+                exact = [self.constants.get((depth, i, j, k)) for k in range(4)]
+                return self.symbolic(edge, exact, node, factor, layer.grid.reach[i])
+            if line is not None:
                 slope = factor * float(line[1][j]) / node.scale
                 start = factor * float(line[0][j]) - slope * node.shift
-                sums[j].append(self.number(slope) * node.expression + self.number(start))
-            else:
-                sums[j].append(self.spline(layer, pieces, int(i), int(j), node, factor))
+                return self.number(slope) * node.expression + self.number(start)
+            return self.spline(layer, pieces, i, j, node, factor)
+
+        table = self.table if depth == 0 else None
+        for i, j in np.argwhere(layer.active).tolist():
+            if table is None or not table.has_cases(i):
+                sums[j].append(term(i, j))
+        if table is not None:
+            for j, own in self.cases(table, layer, factors, term):
+                sums[j].append(own)
         return [self.sum(terms) for terms in sums]
+
+    def cases(
+        self,
+        table: TableTerms,
+        layer: Layer,
+        factors: FloatArray,
+        term: Callable[[int, int], Any],
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield subnodes, and what columns with levels or gaps add to them."""
+        assert self.scaling is not None
+        true = self.sympy.true
+        for column, cases, rest in table.cases(layer, self.scaling):
+            inputs = table.inputs_of(column)
+            for j in np.flatnonzero(layer.active[inputs].any(axis=0)).tolist():
+                parts = [(self.number(factors[j] * own[j]), when) for own, when in cases]
+                if rest is not None:
+                    yield j, piecewise([*parts, (self.number(factors[j] * rest[j]), true)])
+                    continue
+                # A number: its own edge where there is one, and what it adds that there is one.
+                first = int(inputs[0])
+                own = term(first, j) if layer.active[first, j] else self.sympy.S.Zero
+                with self._undistributed():
+                    yield j, piecewise([parts[0], (own + parts[1][0], true)])
 
     def settled(self, argument: Any, edge: SymbolicEdge, reach: float) -> Any:
         """Return an argument that is on the borders of a function where it is so but for rounding.
@@ -301,7 +347,7 @@ class _Builder:
         return self.number(factor) * c * function + self.number(factor) * d
 
     def spline(
-        self, layer: Layer, pieces: "_Pieces", i: int, j: int, node: _Node, factor: float
+        self, layer: Layer, pieces: "Pieces", i: int, j: int, node: _Node, factor: float
     ) -> Any:
         """Return a spline edge: polynomials around the middles, lines or constants outside."""
         sympy = self.sympy
@@ -340,33 +386,6 @@ class _Builder:
         for number in numbers[-2::-1]:
             result = number + t * result
         return result
-
-
-class _Pieces:
-    """Taylor coefficients of the splines of a layer in the middles of the intervals."""
-
-    def __init__(self, layer: Layer) -> None:
-        grid = layer.grid
-        self._coef = layer.coef[:, : grid.n_splines]
-        self.middles = 0.5 * (grid.breakpoints[:, :-1] + grid.breakpoints[:, 1:])
-        factorials = np.cumprod(np.maximum(np.arange(grid.degree + 1), 1))
-        # Derivatives jump at the breakpoints, so the middles are where to take them.
-        self._tables = [
-            grid.dense(self.middles.T, order) / factorials[order]
-            for order in range(grid.degree + 1)
-        ]
-        borders = np.stack([grid.low, grid.high])
-        self._ends = [grid.dense(borders, order) for order in range(2)]
-        if grid.clamped:
-            self._ends[1] = np.zeros_like(self._ends[1])
-
-    def taylor(self, i: int, j: int) -> FloatArray:
-        """Return coefficients of an edge, shape (grid_size, degree + 1)."""
-        return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._tables], axis=1)
-
-    def ends(self, i: int, j: int) -> FloatArray:
-        """Return value and slope of an edge's spline at both ends, shape (2, 2)."""
-        return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._ends], axis=1)
 
 
 def _size(edge: SymbolicEdge, reach: float) -> float:
@@ -417,6 +436,7 @@ def build_program(
     link: str | None = None,
     inline: bool = False,
     constants: Constants | None = None,
+    table: TableEncoder | None = None,
 ) -> Program:
     """Write a network as SymPy assignments.
 
@@ -432,6 +452,8 @@ def build_program(
         Whether to leave out the steps and write all into the outputs.
     constants : mapping of (layer, i, j, k) to sympy.Expr, optional
         Exact values of parameters of symbolic edges, ``k`` counting ``a, b, c, d``.
+    table : TableEncoder, optional
+        How columns with levels or gaps become inputs; then `names` are those of the columns.
 
     Returns
     -------
@@ -449,7 +471,7 @@ def build_program(
     >>> len(program.outputs), round(float(program.outputs[0].subs("x", 0.25)), 4)
     (1, 0.5)
     """
-    builder = _Builder(names, inline, constants or {})
+    builder = _Builder(names, inline, constants or {}, table)
     nodes = builder.input_nodes(network)
     last = len(network.layers) - 1
     scaling = network.scaling
@@ -468,7 +490,8 @@ def build_program(
             start += arity
     if link is not None:
         outputs = _probabilities(builder, outputs, link)
-    return Program(builder.inputs, builder.steps, outputs)
+    texts = frozenset() if builder.table is None else builder.table.texts
+    return Program(builder.inputs, builder.steps, outputs, texts)
 
 
 def _probabilities(builder: _Builder, outputs: Sequence[Any], link: str) -> list[Any]:

@@ -156,7 +156,13 @@ class _Expressions:
             parts.append(f"WHEN {self._print(condition)} THEN {self._print(value)}")
         return f"(CASE {' '.join(parts)} ELSE {last} END)" if parts else f"({last})"
 
+    def _print_Text(self, expression: Any) -> str:  # noqa: N802
+        return "'" + expression.name.replace("'", "''") + "'"
+
     def _print_Relational(self, expression: Any) -> str:  # noqa: N802
+        left, right = expression.args
+        if type(right).__name__ == "NoText" or (expression.rel_op == "!=" and left == right):
+            return f"({self._print(left)} IS NULL)"
         sign = {"==": "=", "!=": "<>"}.get(expression.rel_op, expression.rel_op)
         return f"({self._print(expression.lhs)} {sign} {self._print(expression.rhs)})"
 
