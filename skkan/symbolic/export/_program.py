@@ -208,9 +208,8 @@ class _Builder:
         while name in self._taken:
             name += "_"
         self._taken.add(name)
-        symbol = self.sympy.Symbol(name)
-        self.steps.append((symbol, expression))
-        return symbol
+        self.steps.append((self.sympy.Symbol(name), expression))
+        return self.steps[-1][0]
 
     def input_nodes(self, network: Network) -> list[_Node]:
         """Return the inputs with their scaling."""
@@ -268,9 +267,8 @@ class _Builder:
         for i, j in np.argwhere(layer.active).tolist():
             if table is None or not table.has_cases(i):
                 sums[j].append(term(i, j))
-        if table is not None:
-            for j, own in self.cases(table, layer, factors, term):
-                sums[j].append(own)
+        for j, own in self.cases(table, layer, factors, term) if table else ():
+            sums[j].append(own)
         return [self.sum(terms) for terms in sums]
 
     def cases(
