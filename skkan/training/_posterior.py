@@ -151,7 +151,7 @@ class PredictivePosterior:
         variance = np.zeros(groups.shape[:2])
         for part in self.parts:
             variance += ((groups[:, :, part.index] @ part.root().T) ** 2).sum(axis=2)
-        return network.scaling.output_scale * np.sqrt(self.noise * variance)
+        return network.scaling.output_scale * np.sqrt(self.noise * self.precision * variance)
 
     def edge_deviations(
         self, network: Network, depth: int, i: int, j: int, features: FloatArray
