@@ -1,20 +1,31 @@
 """The solver's parameters and data, checked."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
 from skkan.network._hidden_layers import Arities, is_integer, parsed
+from skkan.pde.problem._domain import pair_of_numbers
 from skkan.pde.problem._statement import Statement
 from skkan.pde.training._options import Options
 
 # Hidden nodes and grids where none are asked for, with one variable and with more.
 DEFAULT_WIDTH = 5
 ONE_VARIABLE_GRIDS, GRIDS = (10, 20, 40), (5, 10)
+
+
+@dataclass(frozen=True)
+class AsWritten:
+    """A value that is printed as Python writes it."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        return repr(self.value)
 
 
 def mapping_of(name: str, value: Any) -> dict[Any, Any]:
@@ -71,16 +82,8 @@ def options_of(solver: Any, statement: Statement) -> Options:
 
 
 def _path(continuation: Any) -> tuple[tuple[float, float], ...]:
-    path = []
-    for symbol, own in mapping_of("continuation", continuation).items():
-        try:
-            first, last = (float(sp.sympify(value)) for value in own)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"continuation[{symbol}] must be a pair of numbers, got {own!r}."
-            ) from error
-        path.append((first, last))
-    return tuple(path)
+    mapping = mapping_of("continuation", continuation)
+    return tuple(pair_of_numbers(f"continuation[{key}]", own) for key, own in mapping.items())
 
 
 def _arities(sizes: Any, one: bool) -> Arities:

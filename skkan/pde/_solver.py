@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -16,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.pde._arguments import (
+    AsWritten,
     mapping_of,
     marching_variable,
     measurements_of,
@@ -407,6 +409,15 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
                     ConvergenceWarning,
                     stacklevel=4,
                 )
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803
+        # Dictionaries are printed in the order of their keys, which symbols do not have.
+        shown = copy(self)
+        for name in self.get_params(deep=False):
+            value = getattr(self, name)
+            if isinstance(value, dict):
+                setattr(shown, name, AsWritten(value))
+        return str(BaseEstimator.__repr__(shown, N_CHAR_MAX))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -91,6 +91,16 @@ def test_pickles_and_clones(line):
     assert np.array_equal(clone(line).fit().predict(X), line.predict(X))
 
 
+def test_solvers_are_printed():
+    given = {sp.Symbol("b"): 1.0, sp.Symbol("a"): 2.0}
+    solver = KANSolver(POISSON, SQUARE, ON_SQUARE, parameters=given, known={u: abs, v: abs})
+    text = repr(solver)
+    assert text.startswith("KANSolver(conditions=[Eq(u(-1, y), 0)")
+    assert "parameters={b: 1.0, a: 2.0}" in text
+    assert solver.parameters is given
+    assert "KANSolver" in solver._repr_html_()
+
+
 def test_conditions_on_slopes_and_at_two_places():
     # u'' = -sin(x) + 1 with u' fixed at one end and u(0) + u(1) fixed
     conditions = [
@@ -179,6 +189,8 @@ def test_large_residuals_are_announced():
 
 
 LAPLACE = u(x, y).diff(x, 2) + u(x, y).diff(y, 2)
+k = sp.Symbol("k")
+SCALED = {"equations": k * LAPLACE - 1}
 BAD = [
     ({"equations": sp.Eq(v(x), 0)}, "no unknown"),
     ({"equations": LAPLACE + sp.Symbol("k")}, "symbols of no meaning: k"),
@@ -193,6 +205,9 @@ BAD = [
     ({"domain": {x: (-1, 1), y: (1, 1)}}, "empty or not finite"),
     ({"domain": {}}, "domain is empty"),
     ({"inside": lambda X: X[:, 0] > 2}, "domain is empty, or next to it"),
+    ({"domain": {x: (-1, 1), y: ("-1", "1")}}, "Strings are not evaluated"),
+    ({**SCALED, "continuation": {k: "__import__('os').getpid()"}}, "must be a pair of numbers"),
+    ({**SCALED, "continuation": {k: ("pi", 1)}}, "Strings are not evaluated"),
     ({"grid_size": (10, 5)}, "increasing sequence"),
     ({"parameters": {sp.Symbol("k"): 1.0}}, "which is in no equation"),
     ({"boundary": [[0.0]]}, "boundary must have shape"),

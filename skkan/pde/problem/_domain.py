@@ -222,6 +222,26 @@ def points_on_intervals(ends: FloatArray, per_interval: int) -> FloatArray:
     return np.concatenate([[ends[0]], (middle + half * x).ravel(), [ends[-1]]])
 
 
+def pair_of_numbers(name: str, value: Any) -> tuple[float, float]:
+    """Return two numbers, which may be SymPy's; strings are not evaluated.
+
+    Raises
+    ------
+    ValueError
+        If `value` is something else.
+    """
+    try:
+        low, high = (own if isinstance(own, str) else float(own) for own in value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a pair of numbers, got {value!r}.") from error
+    if isinstance(low, str) or isinstance(high, str):
+        raise ValueError(
+            f"{name} must be a pair of numbers, got {value!r}. Strings are not evaluated: write "
+            "sympy.pi, not 'pi'."
+        )
+    return low, high
+
+
 def domain_of(
     domain: Any,
     inside: Any = None,
@@ -246,12 +266,7 @@ def domain_of(
         raise ValueError("domain is empty: there is no variable.")
     ends: list[tuple[float, float]] = []
     for variable, own in domain.items():
-        try:
-            low, high = (float(sp.sympify(value)) for value in own)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"domain[{variable}] must be a pair of numbers, got {own!r}."
-            ) from error
+        low, high = pair_of_numbers(f"domain[{variable}]", own)
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ValueError(
                 f"domain[{variable}]=({low:g}, {high:g}) is empty or not finite: the first end "
