@@ -74,7 +74,7 @@ def helmholtz() -> Problem:
     square = {x: (-1, 1), y: (-1, 1)}
     source = (1 - 17 * pi**2) * solution
     equation = sp.Eq(u(x, y).diff(x, 2) + u(x, y).diff(y, 2) + u(x, y), source)
-    options = {"hidden_layer_sizes": ((0, 4),), "grid_size": (8, 16, 24), "degree": 9}
+    options = {"n_products": 1, "grid_size": (8, 16, 32), "degree": 9}
     return Problem(
         equation,
         square,
@@ -89,7 +89,7 @@ def poisson_many(n: int) -> Problem:
     own = u(*z)
     if n == 5:
         solution = sp.Mul(*(sp.sin(pi * k) for k in z))
-        options: dict[str, Any] = {"hidden_layer_sizes": ((0, (n,)),), "grid_size": (4, 8)}
+        options: dict[str, Any] = {"n_products": 1, "grid_size": (4, 8), "exact_conditions": True}
     else:
         solution = sp.Add(*(sp.sin(pi * k) for k in z))
         options = {"hidden_layer_sizes": (), "grid_size": (8, 16)}
@@ -112,7 +112,7 @@ def heat() -> Problem:
         {t: (0, 1), x: (0, 1)},
         conditions,
         formula(solution, t, x),
-        {"hidden_layer_sizes": (4,), "grid_size": (4, 8), "degree": 7, "exact_conditions": True},
+        {"n_products": 1, "grid_size": (5, 10), "degree": 9, "exact_conditions": True},
     )
 
 
@@ -129,7 +129,7 @@ def wave() -> Problem:
         {t: (0, 1), x: (0, 1)},
         conditions,
         formula(solution, t, x),
-        {"hidden_layer_sizes": ((0, 3),), "grid_size": (6, 12, 18), "degree": 7},
+        {"n_products": 3, "grid_size": (8, 16, 24), "degree": 9, "exact_conditions": True},
     )
 
 
@@ -249,7 +249,7 @@ def kovasznay() -> Problem:
         domain,
         conditions,
         lambda X: np.stack([own(X) for own in parts], axis=1),
-        {"hidden_layer_sizes": ((1, 3),), "grid_size": (6, 12), "degree": 9},
+        {"n_products": 4, "grid_size": (6, 12), "degree": 9},
     )
 
 
@@ -392,7 +392,7 @@ def run(name: str, seed: int, verbose: int) -> dict[str, Any]:
         "seed": seed,
         "error": float(np.max(gap)),
         "seconds": round(seconds, 1),
-        "parameters": solver.network_.n_parameters,
+        "parameters": solver.n_parameters_,
         "iterations": solver.n_iter_,
         "residual": float(np.max(solver.relative_residual_)),
     }

@@ -64,8 +64,14 @@ def options_of(solver: Any, statement: Statement) -> Options:
             raise ValueError(
                 f"parameters[{symbol}]={start} must be finite, and positive if the symbol is."
             )
+    arities = _arities(solver.hidden_layer_sizes, one)
+    if solver.n_products is not None:
+        if one:
+            raise ValueError("n_products needs several variables; with one, leave it out.")
+        arities = ((statement.domain.n_variables,) * int(solver.n_products),)
     return Options(
-        arities=_arities(solver.hidden_layer_sizes, one),
+        arities=arities,
+        separable=solver.n_products is not None,
         grid_sizes=_grid_sizes(solver.grid_size, one),
         degree=int(solver.degree),
         n_restarts=int(solver.n_restarts),

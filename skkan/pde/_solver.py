@@ -67,6 +67,10 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     hidden_layer_sizes : int or array-like, default="auto"
         Hidden layers as for :class:`skkan.KANRegressor`. "auto" is ``()`` for one variable, the
         solution then being a spline, and ``(5,)`` for more.
+    n_products : int, optional
+        Number of products of functions of one variable each, of which the unknowns are sums, in
+        place of hidden layers: product nodes with a factor for every variable. They start from
+        sweeps in which the functions of one variable at a time are fitted.
     grid_size : int or array-like of int, default="auto"
         Numbers of grid intervals, from coarse to fine. "auto" is ``(10, 20, 40)`` for one variable
         and ``(5, 10)`` for more.
@@ -129,6 +133,8 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         The unknowns, in the order of the columns of predictions.
     domain_ : Domain
         Variables and their ends.
+    n_parameters_ : int
+        Number of parameters of the solution, with `marching` of all slabs.
     points_ : ndarray of shape (n_points, n_variables)
         Points of the equations at the end.
     residual_ : ndarray of shape (n_equations,)
@@ -166,6 +172,8 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     Z. Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756, section 3.4.
     J. Mueller and M. Zeinhofer, "Achieving high accuracy with PINNs via energy natural gradient
     descent", arXiv:2302.13163.
+    G. Beylkin and M. Mohlenkamp, "Algorithms for numerical analysis in high dimensions", SIAM J.
+    Scientific Computing 2005, on sums of products of functions of one variable.
 
     Examples
     --------
@@ -194,6 +202,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
+        "n_products": [Interval(Integral, 1, None, closed="left"), None],
         "degree": [Interval(Integral, 2, 15, closed="both")],
         "exact_conditions": ["boolean"],
         "n_points": [Interval(Integral, 1, None, closed="left"), None],
@@ -215,6 +224,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         *,
         parameters: Any = None,
         hidden_layer_sizes: ArrayLike | str = "auto",
+        n_products: int | None = None,
         grid_size: int | ArrayLike | str = "auto",
         degree: int = 5,
         exact_conditions: bool = False,
@@ -239,6 +249,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         self.conditions = conditions
         self.parameters = parameters
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_products = n_products
         self.grid_size = grid_size
         self.degree = degree
         self.exact_conditions = exact_conditions
@@ -392,6 +403,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
             )
         errors = standard_errors(model, outcome.groups, outcome.constants)
         self.parameter_errors_ = dict(zip(symbols, map(float, errors), strict=True))
+        self.n_parameters_ = solution.n_parameters
         self.points_ = outcome.points
         self.loss_, self.loss_curve_ = outcome.loss, outcome.loss_curve
         self.n_iter_ = outcome.n_iter

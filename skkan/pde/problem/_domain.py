@@ -231,10 +231,12 @@ def pair_of_numbers(name: str, value: Any) -> tuple[float, float]:
         If `value` is something else.
     """
     try:
-        low, high = (own if isinstance(own, str) else float(own) for own in value)
+        ends = list(value)
+        texts = [own for own in ends if isinstance(own, str)]
+        low, high = (0.0, 0.0) if texts else (float(own) for own in ends)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be a pair of numbers, got {value!r}.") from error
-    if isinstance(low, str) or isinstance(high, str):
+    if texts:
         raise ValueError(
             f"{name} must be a pair of numbers, got {value!r}. Strings are not evaluated: write "
             "sympy.pi, not 'pi'."

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.network._layer import Layer
@@ -20,6 +21,7 @@ from skkan.network._network import Network
 from skkan.network.derivatives._jet_trace import JetTrace, LayerFeatures, layer_features
 from skkan.network.derivatives._jets import Jet, JetOrders, MultiIndex
 from skkan.pde.problem._equations import evaluated
+from skkan.pde.problem._separable import sought
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,19 @@ class InputMap:
     periodic: tuple[bool, ...]
 
     @property
+    def variables(self) -> list[int]:
+        """The variable that every input belongs to."""
+        return [variable for variable, _ in self._columns()]
+
+    @property
     def n_inputs(self) -> int:
         """Number of inputs."""
         return len(self.low) + sum(self.periodic)
+
+    def unit(self, X: FloatArray, variable: int) -> FloatArray:
+        """Return a variable on the scale of its input, from -1 to 1."""
+        low, high = self.low[variable], self.high[variable]
+        return np.asarray(2.0 * (X[:, variable] - low) / (high - low) - 1.0)
 
     def jet(self, X: FloatArray, orders: JetOrders) -> Jet:
         """Return the jets of the inputs, arrays of shape (n_points, n_inputs)."""
@@ -147,6 +159,8 @@ class Fields:
         The points.
     pull : bool
         Whether :meth:`jacobian` and :meth:`gradient` are to be called.
+    sought : ndarray of bool of shape (n_network_parameters,), optional
+        Parameters that they are by; by default all.
 
     Attributes
     ----------
@@ -154,8 +168,15 @@ class Fields:
         Of every unknown, arrays of shape (n_points,).
     """
 
-    def __init__(self, layers: Sequence[Layer], points: PointSet, pull: bool) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        points: PointSet,
+        pull: bool,
+        sought: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._points, self._n_unknowns = points, layers[-1].n_out
+        self._sought = sought
         self._trace = JetTrace(
             layers, points.inputs, points.orders, points.first_features(layers[0]), pull
         )
@@ -205,13 +226,20 @@ class Fields:
         out : ndarray of shape (n_points, n_seeds, n_parameters)
             Where to put them.
         """
-        self._trace.jacobian(self._seeds(weights, out.shape[1]), out)
+        seeds = self._seeds(weights, out.shape[1])
+        if self._sought is None:
+            self._trace.jacobian(seeds, out)
+            return
+        wide = np.empty((*out.shape[:2], len(self._sought)))
+        self._trace.jacobian(seeds, wide)
+        np.compress(self._sought, wide, axis=2, out=out)
 
     def gradient(self, weights: dict[tuple[int, MultiIndex], FloatArray]) -> FloatArray:
         """Return the sum over the points of a weighted sum, by the network's parameters."""
         wide = {key: own[:, None] for key, own in weights.items()}
         seeds = self._seeds(wide, 1)
-        return self._trace.gradient([None if own is None else own[:, :, 0] for own in seeds])
+        found = self._trace.gradient([None if own is None else own[:, :, 0] for own in seeds])
+        return found if self._sought is None else found[self._sought]
 
 
 @dataclass
@@ -236,6 +264,10 @@ class Model:
         Which of them are positive.
     frozen : bool
         Whether they are to stay as they are.
+    separable : bool
+        Whether the network is a sum of products of functions of one variable each.
+    only : int or None
+        The variable whose functions alone are sought, of a separable network.
     """
 
     variables: tuple[Any, ...]
@@ -246,12 +278,24 @@ class Model:
     scalars: FloatArray
     positive: tuple[bool, ...]
     frozen: bool = False
+    separable: bool = False
+    only: int | None = None
+
+    @property
+    def sought(self) -> NDArray[np.bool_] | None:
+        """Which of the network's parameters are sought; None for all."""
+        return sought(self.network, self.only) if self.separable else None
+
+    def fields(self, points: PointSet, pull: bool) -> Fields:
+        """Return the unknowns at points that :meth:`points` has prepared."""
+        return Fields(self.network.layers, points, pull, self.sought if pull else None)
 
     @property
     def sizes(self) -> list[int]:
         """Numbers of parameters: of the network, of every law, of the numbers."""
+        mask = self.sought
         return [
-            self.network.n_parameters,
+            self.network.n_parameters if mask is None else int(mask.sum()),
             *(law.n_parameters for law in self.laws),
             len(self.scalars),
         ]
@@ -291,13 +335,18 @@ class Model:
 
     def get_parameters(self) -> FloatArray:
         """Return all parameters as one vector."""
-        parts = [self.network.get_parameters(), *(law.get_parameters() for law in self.laws)]
+        own, mask = self.network.get_parameters(), self.sought
+        parts = [own if mask is None else own[mask], *(law.get_parameters() for law in self.laws)]
         return np.concatenate([*parts, self.scalars])
 
     def set_parameters(self, parameters: FloatArray) -> None:
         """Set all parameters from one vector."""
         parts = [parameters[own] for own in self.slices]
-        self.network.set_parameters(parts[0])
+        mask, wide = self.sought, parts[0]
+        if mask is not None:
+            wide = self.network.get_parameters()
+            wide[mask] = parts[0]
+        self.network.set_parameters(wide)
         for law, own in zip(self.laws, parts[1:-1], strict=True):
             law.set_parameters(own)
         self.scalars = parts[-1].copy()
@@ -313,7 +362,7 @@ class Model:
         found = np.empty((len(X), self.network.shape[-1]))
         for start in range(0, len(X), ROWS):
             part = slice(start, start + ROWS)
-            fields = Fields(self.network.layers, self.points(X[part], [index]), pull=False)
+            fields = self.fields(self.points(X[part], [index]), pull=False)
             for k, column in enumerate(found[part].T):
                 column[:] = fields.derivative(k, index)
         return found

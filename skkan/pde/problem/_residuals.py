@@ -15,7 +15,7 @@ from skkan._typing import FloatArray
 from skkan.network.derivatives._jet_trace import JetTrace
 from skkan.network.derivatives._jets import Jet, JetOrders, MultiIndex
 from skkan.pde.problem._equations import Atom, Compiled, Lowered, Vocabulary, evaluated
-from skkan.pde.problem._model import ROWS, Fields, Model, PointSet
+from skkan.pde.problem._model import ROWS, Model, PointSet
 
 Slopes = dict[tuple[int, int], FloatArray]
 
@@ -196,7 +196,7 @@ class Evaluation:
         self, formula: Formula, model: Model, chunk: Chunk, constants: Sequence[float], pull: bool
     ) -> None:
         self._formula, self._model, self._chunk = formula, model, chunk
-        self._fields = [Fields(model.network.layers, own, pull) for own in chunk.places]
+        self._fields = [model.fields(own, pull) for own in chunk.places]
         own: list[Any] = [
             self._fields[atom.place].derivative(atom.function, atom.index) for atom in formula.atoms
         ]

@@ -27,7 +27,7 @@ class Options:
     path: tuple[tuple[float, float], ...] = ()
     law_arities: Arities = ()
     law_grid_size: int = 5
-    scales: tuple[float, ...] = ()
+    separable: bool = False
 
 
 @dataclass

@@ -13,20 +13,20 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.network._network import Network
-from skkan.network._scaling import Scaling
 from skkan.network.derivatives._jets import JetOrders
-from skkan.network.functions._splines import uniform_breakpoints
 from skkan.pde.problem._domain import points_on_intervals
-from skkan.pde.problem._model import InputMap, Model
+from skkan.pde.problem._model import Model
 from skkan.pde.problem._residuals import Group, IntegralGroup, Residuals
-from skkan.pde.problem._statement import Statement, law_sizes
+from skkan.pde.problem._separable import even, largest
+from skkan.pde.problem._statement import Statement
 from skkan.pde.solution._findings import equation_values, law_arguments
 from skkan.pde.solution._solution import Solution
 from skkan.pde.training._grids import follow, refine
+from skkan.pde.training._knots import by_bend, by_residual
 from skkan.pde.training._options import Options, Outcome
+from skkan.pde.training._starts import multilinear_model, random_model
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._qr import RowSystem
-from skkan.training._initialization import KINDS, random_network
 from skkan.training._progress import Progress
 
 # Points of every equation, as a multiple of the parameters.
@@ -43,11 +43,17 @@ DATA_SHARE = 1e-2
 LEAST_ROWS_FOR_QR = 1
 POLISH_ITER = 10
 FIRST_STEP, LEAST_STEP, LEAST_STEP_ON_COARSE = 0.25, 5e-3, 0.04
-# Of starting coefficients: large ones have wild derivatives, products of small ones are flat.
-START_SCALES = (0.3, 1.0)
+# Numbers of variables with which all products of them are tried first.
+FEW_VARIABLES = range(3, 7)
+# Points at which residuals say where knots are wanted.
+KNOT_POINTS = 4000
+# Sweeps over the variables before a separable network is fitted, iterations and damping of each.
+SWEEPS, SWEEP_ITER, SWEEP_DAMPING = 3, 3, 1e-6
 SETTLED = 1e-6
 # Of the loss of the zero network: no further start is needed.
 GOOD_START = 1e-5
+# Two separable starts whose losses differ by less have found the same, and no third is made.
+SAME_END = 1.5
 # Of the loss of the zero network: below it a step of the continuation has succeeded.
 GOOD_STEP = 3e-5
 CONTINUATION_ITER = 40
@@ -145,8 +151,7 @@ class Schedule:
         found: list[tuple[float, Model]] = []
         groups = None
         for number in range(n_starts):
-            cycle, kind = divmod(number, len(KINDS))
-            model = self._random_model(KINDS[kind], START_SCALES[(cycle + kind) % 2])
+            model = random_model(self.statement, options, self.rng, number)
             # A state near the starting values is found first, and then the values of it.
             model.frozen = True
             if number == 0 and self._start is not None:
@@ -156,6 +161,10 @@ class Schedule:
                 self._check_values(model, groups)
                 self._balance(model, groups)
             self._follow(model, groups, fresh=True)
+            if model.separable and not (number == 0 and self._start is not None):
+                if number == 0 and len(model.variables) in FEW_VARIABLES:
+                    self._lead(model, groups, phase)
+                model = self._swept(model, groups, phase)
             for _ in range(2 if options.arities else 1):
                 outcome = self._minimise(model, groups, RACE_ITER, ROUND_TOL, phase)
                 model = outcome.model
@@ -163,52 +172,33 @@ class Schedule:
             found.append((outcome.loss, model))
             if outcome.loss <= GOOD_START * self._zero_loss(model, groups):
                 break
+            losses = sorted(loss for loss, _ in found)
+            if model.separable and len(found) > 1 and losses[1] < SAME_END * losses[0]:
+                break
         best = min(found, key=lambda own: own[0])[1]
         best.frozen = False
         self.best = Outcome(best, groups=groups or [], constants=self.constants)
         return best
 
-    def _random_model(self, kind: str, scale: float = 1.0) -> Model:
-        statement, options = self.statement, self.options
-        domain = statement.domain
-        inputs = InputMap(domain.low, domain.high, statement.periodic)
-        n_inputs, n_unknowns = inputs.n_inputs, statement.n_unknowns
-        shape = (n_inputs, *map(len, options.arities), n_unknowns)
-        ends = np.tile(np.linspace(-1.0, 1.0, options.grid_sizes[0] + 1), (n_inputs, 1))
-        scaling = Scaling(
-            np.zeros(n_inputs), np.ones(n_inputs), np.zeros(n_unknowns), np.ones(n_unknowns)
-        )
-        network = random_network(
-            scaling, shape, ends, options.degree, None, kind, self.rng, options.arities
-        )
-        for layer in network.layers:
-            layer.coef *= scale
-        laws = tuple(self._random_law(n) for n in law_sizes(statement))
-        scalars = [
-            np.log(own) if positive else own
-            for own, positive in zip(options.starts, options.positive, strict=True)
-        ]
-        return Model(
-            domain.variables,
-            network,
-            inputs,
-            statement.ansatz,
-            laws,
-            np.array(scalars, dtype=np.float64),
-            options.positive,
-        )
+    def _lead(self, model: Model, groups: Sequence[Any], phase: Any) -> None:
+        """Start from the best products of variables: random ones are of no use in many."""
+        products = multilinear_model(model, self.rng)
+        outcome = self._minimise(products, groups, SWEEP_ITER, ROUND_TOL, phase)
+        first = model.network.layers[0]
+        first.coef = first.restricted(largest(outcome.model.network, len(first.arities), self.rng))
 
-    def _random_law(self, n_arguments: int) -> Network:
-        options = self.options
-        arities = options.law_arities if n_arguments > 1 else ()
-        shape = (n_arguments, *map(len, arities), 1)
-        scaling = Scaling(np.zeros(n_arguments), np.ones(n_arguments), np.zeros(1), np.ones(1))
-        low = np.full(n_arguments, -1.0)
-        ends = uniform_breakpoints(low, -low, options.law_grid_size)
-        law = random_network(scaling, shape, ends, 3, None, "line", self.rng, arities)
-        for layer in law.layers:
-            layer.coef *= 0.1
-        return law
+    def _swept(self, model: Model, groups: Sequence[Any], phase: Any) -> Model:
+        """Fit the functions of one variable at a time, in which a linear equation is linear."""
+        for _ in range(SWEEPS):
+            for variable in reversed(range(len(model.variables))):
+                model.only = variable
+                outcome = self._minimise(
+                    model, groups, SWEEP_ITER, ROUND_TOL, phase, damping=SWEEP_DAMPING
+                )
+                model = outcome.model
+                even(model.network)
+        model.only = None
+        return model
 
     # Points and weights
 
@@ -216,7 +206,23 @@ class Schedule:
         if self.options.n_points is not None:
             return self.options.n_points
         wanted = POINTS_PER_PARAMETER * model.n_parameters // self.statement.n_equations
-        return max(LEAST_POINTS, wanted)
+        least = LEAST_POINTS * max(4, self.statement.domain.n_variables**2) // 4
+        return max(least, wanted)
+
+    def _points(self, model: Model, n_points: int) -> FloatArray:
+        """Return points inside; of separable solutions half of them as dense as the knots."""
+        X = self.statement.domain.interior(n_points, self.rng)
+        if not model.separable or not self.statement.domain.is_box:
+            return X
+        low, high = model.inputs.low, model.inputs.high
+        places = enumerate(model.inputs.variables)
+        for (_, k), ends in zip(places, model.network.layers[0].grid.breakpoints, strict=True):
+            if not self.statement.periodic[k]:
+                own = X[::2, k]
+                unit = (own - low[k]) / (high[k] - low[k])
+                warped = np.interp(unit, np.linspace(0.0, 1.0, len(ends)), ends)
+                X[::2, k] = low[k] + (high[k] - low[k]) * 0.5 * (warped + 1.0)
+        return X
 
     def _groups(self, model: Model) -> list[Group | IntegralGroup]:
         """Draw points for the present grids."""
@@ -233,7 +239,7 @@ class Schedule:
             )
             X = domain.low + (unit[:, None] + 1.0) * 0.5 * (domain.high - domain.low)
         else:
-            X = domain.interior(self._n_points(model), self.rng)
+            X = self._points(model, self._n_points(model))
         grid = model.network.layers[0].grid
         n_line = POINTS_PER_SPLINE * grid.n_splines
         n_face = max(n_line, self._n_points(model) // 8)
@@ -273,9 +279,10 @@ class Schedule:
         for group in groups[1:]:
             places += getattr(group, "places", [])
         X = np.concatenate(places)
-        inputs = model.inputs.jet(X, JetOrders([], X.shape[1]))[0]
-        assert inputs is not None
-        follow(model.network, inputs, fresh)
+        if not model.separable:
+            inputs = model.inputs.jet(X, JetOrders([], X.shape[1]))[0]
+            assert inputs is not None
+            follow(model.network, inputs, fresh)
         for number, law in enumerate(model.laws):
             arguments = law_arguments(model, groups, self.constants, number)
             if len(arguments):
@@ -287,7 +294,7 @@ class Schedule:
         if not self.options.adaptive or domain.n_variables == 1 or domain.cloud is not None:
             return groups
         n_points = len(groups[0].X)
-        candidates = domain.interior(4 * n_points, self.rng)
+        candidates = self._points(model, 4 * n_points)
         size = np.abs(self._equation_values(model, candidates) * groups[0].weights).sum(axis=1)
         n_moved = int(SHARE_OF_RESIDUAL * n_points)
         share = size / size.sum() if size.sum() > 0.0 else np.full(len(size), 1.0 / len(size))
@@ -296,7 +303,7 @@ class Schedule:
                 len(candidates), n_moved, replace=False, p=0.9 * share + 0.1 / len(share)
             )
         ]
-        X = np.concatenate([domain.interior(n_points - n_moved, self.rng), moved])
+        X = np.concatenate([self._points(model, n_points - n_moved), moved])
         first = self.statement.interior_group(X)
         first.weights = groups[0].weights
         return [first, *groups[1:]]
@@ -306,25 +313,23 @@ class Schedule:
 
     def _densities(self, model: Model) -> list[FloatArray | None] | None:
         """Return the densities of knots wanted along the inputs."""
+        domain, degree = self.statement.domain, self.options.degree
         if not self.options.adaptive:
             return None
+        X: FloatArray = np.zeros((0, domain.n_variables))
+        if model.separable:
+            X = self._points(model, max(KNOT_POINTS, self._n_points(model)))
+            sizes = np.square(self._equation_values(model, X)).sum(axis=1)
         found: list[FloatArray | None] = []
         for k, periodic in enumerate(self.statement.periodic):
-            found += [None, None] if periodic else [self._bend(model, k)]
+            if periodic:
+                found += [None, None]
+            elif model.separable:
+                ends = model.network.layers[0].grid.breakpoints[len(found)]
+                found.append(by_residual(ends, model.inputs.unit(X, k), sizes, degree))
+            else:
+                found.append(by_bend(model, domain, k, self.rng))
         return found
-
-    def _bend(self, model: Model, k: int) -> FloatArray:
-        """Return a density of knots along a variable, from second derivatives of the unknowns."""
-        domain = self.statement.domain
-        n_sites, n_lines = 201, 1 if domain.n_variables == 1 else 40
-        X = np.repeat(domain.interior(n_lines, self.rng), n_sites, axis=0)
-        X[:, k] = np.tile(np.linspace(domain.low[k], domain.high[k], n_sites), len(X) // n_sites)
-        index = tuple(2 * (i == k) for i in range(domain.n_variables))
-        bend = np.abs(model.derivative(X, index)).reshape(-1, n_sites, self.statement.n_unknowns)
-        scale = bend.mean(axis=(0, 1), keepdims=True)
-        density = ((bend / np.where(scale > 0.0, scale, 1.0)) ** (1.0 / 3.0)).mean(axis=(0, 2))
-        density = np.convolve(np.pad(density, 4, "edge"), np.ones(9) / 9.0, "valid")
-        return density / density.mean() + 1.0
 
     # Steps
 

@@ -9,6 +9,7 @@ from skkan.pde.problem._residuals import Residuals
 from skkan.pde.problem._statement import statement_of
 from skkan.pde.training._options import Options
 from skkan.pde.training._schedule import Schedule
+from skkan.pde.training._starts import random_model
 
 t, x = sp.symbols("t x")
 k = sp.Symbol("k", positive=True)
@@ -30,7 +31,7 @@ CONDITIONS = [
 ]
 
 
-def drawn(equations, conditions, exact, hidden):
+def drawn(equations, conditions, exact, hidden, separable=False):
     statement = statement_of(
         equations,
         domain_of({t: (0, 1), x: (-1, 1)}),
@@ -43,12 +44,12 @@ def drawn(equations, conditions, exact, hidden):
     )
     options = Options(
         parsed(hidden), (2,), 5, 1, 1, 1e-3, 7, starts=(1.5,), positive=(True,),
-        law_arities=((1, 1),), law_grid_size=3,
+        law_arities=((1, 1),), law_grid_size=3, separable=separable,
     )  # fmt: skip
     Y = np.array([[1.0, np.nan], [np.nan, 2.0]])
     measured = (np.array([[0.5, 0.1], [0.2, -0.3]]), Y)
     schedule = Schedule(statement, options, None, np.random.default_rng(0), measured)
-    model = schedule._random_model("cubic")
+    model = random_model(statement, options, schedule.rng, 2)
     groups = schedule._groups(model)
     for number, group in enumerate(groups):
         group.weights = group.weights * (1.0 + number)
@@ -56,17 +57,18 @@ def drawn(equations, conditions, exact, hidden):
 
 
 @pytest.mark.parametrize(
-    ("equations", "exact", "hidden"),
+    ("equations", "exact", "hidden", "separable"),
     [
-        (SYSTEM, False, ()),
-        (SYSTEM, False, ((1, 1),)),
-        (SYSTEM, True, (2,)),
-        (LAWS, False, (2,)),
+        (SYSTEM, False, (), False),
+        (SYSTEM, False, ((1, 1),), False),
+        (SYSTEM, False, ((0, 3),), True),
+        (SYSTEM, True, (2,), False),
+        (LAWS, False, (2,), False),
     ],
 )
-def test_jacobian_agrees_with_differences(equations, exact, hidden):
+def test_jacobian_agrees_with_differences(equations, exact, hidden, separable):
     conditions = [*CONDITIONS, sp.Eq(u(t, -1), u(t, 1)), sp.Eq(v(t, -1), v(t, 1))]
-    model, groups = drawn(equations, conditions if exact else CONDITIONS, exact, hidden)
+    model, groups = drawn(equations, conditions if exact else CONDITIONS, exact, hidden, separable)
     residuals = Residuals(model, groups, [])
     start = model.get_parameters()
     start[: model.sizes[0]] *= 0.5
