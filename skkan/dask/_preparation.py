@@ -84,7 +84,7 @@ def _pairs(starts: NDArray[np.intp]) -> list[tuple[int, int]]:
 
 def prepared_parts(
     parts: Parts,
-    standardise: bool,
+    standardise: bool | str,
     rows: NDArray[np.intp] | None = None,
     held_out: NDArray[np.intp] | None = None,
 ) -> Prepared:
@@ -94,8 +94,8 @@ def prepared_parts(
     ----------
     parts : Parts
         Samples.
-    standardise : bool
-        Whether to scale the targets.
+    standardise : bool or str
+        Whether and how to scale the targets, see :func:`scaling_of`.
     rows : ndarray of int, optional
         Samples to train on, by default all.
     held_out : ndarray of int, optional
@@ -120,7 +120,7 @@ def prepared_parts(
 
 def _sorted(
     parts: Parts,
-    standardise: bool,
+    standardise: bool | str,
     rows: NDArray[np.intp] | None,
     held_out: NDArray[np.intp] | None,
 ) -> Prepared:

@@ -107,6 +107,9 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
         with self._restored_on_failure():
             aligned = self._aligned(X, y, sample_weight, reset=not go_on)
             targets = aligned.targets
+            loss = regression_loss(self.loss, self.quantile)
+            if loss.link is not None:
+                loss.check_targets(*dask.compute(targets))
             n_targets = 1 if targets.ndim == 1 else targets.shape[1]
             self._single_target = targets.ndim == 1
             self._check_outputs(n_targets, go_on=go_on)
@@ -116,7 +119,7 @@ class KANRegressor(BaseDaskKAN, skkan.KANRegressor):
             self._train_blocks(
                 [delayed(numeric_block)(*block) for block in aligned.blocks()],
                 (aligned.inputs.shape[1], n_targets),
-                regression_loss(),
+                loss,
                 progress,
                 go_on=go_on,
             )

@@ -32,12 +32,13 @@ from skkan.network._scaling import Scaling
 from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
+from skkan.training._calibration import Start, calibrated_fit
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
-from skkan.training._settings import Settings
+from skkan.training._settings import Settings, TrainingResult
 from skkan.training._solver_choice import choose_solver
 from skkan.training._trainer import Trainer
 from skkan.training._unknown_levels import settle_unknown
@@ -51,7 +52,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
 
     network_: Network
     _state: FittedState
-    _analysed_loss: ClassVar[bool] = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": [
@@ -143,6 +143,11 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
     def _is_free(self, streaming: bool) -> bool:
         """Whether the shape of the network is left to the fit."""
         return isinstance(self.hidden_layer_sizes, str) and not streaming
+
+    @property
+    def _analysed_loss(self) -> bool:
+        """Whether there is an analysis of variance for the loss."""
+        return False
 
     def _is_analysed(self) -> bool:
         """Whether parameters and loss leave the fit to an analysis of variance."""
@@ -362,11 +367,17 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         if start is not None and start[1] is not None:
             # The weights of the penalty are in its units.
             problem = replace(problem, loss=self._state.data_fit or loss)
-        if start is None and self._is_free(streaming) and applies(problem):
-            result = Growth(problem, progress, rng).run()
-        else:
+
+        def fitted(problem: Problem, start: Start | None) -> TrainingResult:
+            if start is None and self._is_free(streaming) and applies(problem):
+                return Growth(problem, progress, rng).run()
             result = Trainer(problem, progress, rng).run(start)
-            result = no_worse_than_constant(problem, result, start and start[0])
+            return no_worse_than_constant(problem, result, start and start[0])
+
+        if loss.calibrates:
+            problem, result = calibrated_fit(problem, fitted, start)
+        else:
+            result = fitted(problem, start)
         if sites and not result.analysed:
             settle_unknown(result.network, sites, data.sample())
         self.network_ = network = result.network.with_inputs(back)

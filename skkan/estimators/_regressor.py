@@ -1,13 +1,18 @@
 """KANRegressor."""
 
-from typing import Any, Self, overload
+from numbers import Real
+from typing import Any, ClassVar, Self, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import d2_tweedie_score
 from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
+from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.data._large_data import is_large, parts_of
 from skkan.estimators._base import BaseKAN
 from skkan.estimators._parameter_docs import with_shared_parameters
@@ -16,7 +21,8 @@ from skkan.estimators.methods._derivative_methods import DerivativeMixin
 from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
 from skkan.estimators.methods._from_formula import FromFormulaMixin
 from skkan.estimators.methods._partial_fit import RegressorStreamMixin
-from skkan.objective.losses._choice import regression_loss
+from skkan.objective.losses._choice import REGRESSION_LOSSES, SQUARED_ERROR, regression_loss
+from skkan.objective.losses._loss import Loss
 from skkan.training._progress import Progress
 
 MOST_COVARIANCES = 5000
@@ -34,12 +40,22 @@ class KANRegressor(
     """Kolmogorov-Arnold network for regression.
 
     Every edge of the network carries a smooth function of one variable, a B-spline on a grid, and
-    every node adds up what its edges bring. The functions are fitted by penalised least squares.
+    every node adds up what its edges bring. The functions are fitted by penalised least squares, or
+    with another `loss`.
     Columns of `X` and targets are scaled inside, so that their units do not matter.
 
     Parameters
     ----------
     {shared_parameters}
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma"}, \
+            default="squared_error"
+        What the fit makes small, in the words of scikit-learn. ``"absolute_error"`` and
+        ``"huber"`` stand outliers among the targets; ``"quantile"`` predicts a quantile;
+        ``"poisson"`` is for counts and rates, ``"gamma"`` for positive targets whose scatter grows
+        with their mean, both with a log link: the network's outputs are logarithms of the means
+        that `predict` returns. See :ref:`the user guide <losses>`.
+    quantile : float, default=None
+        Which quantile to predict, between 0 and 1. Only used, and needed, with ``loss="quantile"``.
 
     Attributes
     ----------
@@ -94,9 +110,10 @@ class KANRegressor(
 
     Notes
     -----
-    The loss is half the mean squared error of the standardised targets. Samples with equal rows of
-    `X` and `y` are merged, so that weights are exactly repetitions, to the bit where the data are
-    copied (see `max_cache_bytes`).
+    The loss is half the mean squared error of the standardised targets; of several targets each
+    counts by the inverse of its noise, as far as ``alpha="auto"`` has found it. Samples with equal
+    rows of `X` and `y` are merged, so that weights are exactly repetitions, to the bit where the
+    data are copied (see `max_cache_bytes`).
 
     Beyond the range of the training data the splines go on as straight lines.
 
@@ -116,7 +133,70 @@ class KANRegressor(
     True
     """
 
-    _analysed_loss = True
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseKAN._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: ArrayLike | str = "auto",
+        *,
+        grid_size: int | ArrayLike = 5,
+        degree: int = 3,
+        base_function: str = "zero",
+        knots: str | float = "uniform",
+        extrapolation: str = "auto",
+        solver: str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate_init: float = 0.01,
+        alpha: str | float = "auto",
+        sparsity: float = 0.0,
+        n_restarts: int = 2,
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        dtype: DTypeLike = "float64",
+        max_cache_bytes: int = MAX_CACHE_BYTES,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+        loss: str = "squared_error",
+        quantile: float | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            grid_size=grid_size,
+            degree=degree,
+            base_function=base_function,
+            knots=knots,
+            extrapolation=extrapolation,
+            solver=solver,
+            batch_size=batch_size,
+            learning_rate_init=learning_rate_init,
+            alpha=alpha,
+            sparsity=sparsity,
+            n_restarts=n_restarts,
+            max_iter=max_iter,
+            tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
+            dtype=dtype,
+            max_cache_bytes=max_cache_bytes,
+            categorical_features=categorical_features,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.loss = loss
+        self.quantile = quantile
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -167,13 +247,15 @@ class KANRegressor(
             inputs, targets, weight = self._validated_samples(
                 X, y, sample_weight, reset=not go_on, multi_output=True, y_numeric=True
             )
+            loss = regression_loss(self.loss, self.quantile)
+            loss.check_targets(targets)
             self._single_target = len(targets.shape) == 1
             self._check_outputs(1 if self._single_target else targets.shape[1], go_on=go_on)
             progress = progress or Progress(
                 self, lambda network: {"network_": network}, X, y, sample_weight
             )
             self._train_encoded(
-                *(inputs, targets, weight, RealTargets(), regression_loss(), progress),
+                *(inputs, targets, weight, RealTargets(), loss, progress),
                 go_on=go_on,
             )
             progress.close(self.network_)
@@ -266,11 +348,72 @@ class KANRegressor(
         if return_std and return_cov:
             raise ValueError("return_std and return_cov cannot both be True: ask for one of them.")
         out = self._outputs(X)
+        out = self._data_fit.mean(out)
         mean = out[:, 0] if self._single_target else out
         if not (return_std or return_cov):
             return mean
+        self._check_spread(return_cov, include_noise)
         spread = self._spread(X, return_cov, include_noise)
+        if self._data_fit.link is not None:
+            # To first order.
+            spread = out * spread
         return mean, spread[..., 0] if self._single_target else spread
+
+    @property
+    def _analysed_loss(self) -> bool:
+        return self.loss == SQUARED_ERROR
+
+    @property
+    def _data_fit(self) -> Loss:
+        return self._state.data_fit or regression_loss(self.loss, self.quantile)
+
+    def _check_spread(self, return_cov: bool, include_noise: bool) -> None:
+        """Raise an error for what is not known with other losses than the squared error."""
+        if include_noise and not self._data_fit.has_noise_level:
+            raise ValueError(
+                f"include_noise=True needs loss='squared_error', whose noise has a variance; with "
+                f"loss={self.loss!r} ask for include_noise=False, or for two quantiles."
+            )
+        if return_cov and self._data_fit.link is not None:
+            raise ValueError(
+                f"return_cov=True is not available with loss={self.loss!r}, whose predictions are "
+                "exponentials; use return_std=True."
+            )
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the share of the targets' variance, or deviance, that predictions explain.
+
+        As in scikit-learn it is R^2, but with ``loss="poisson"`` and ``"gamma"`` the D^2 of
+        :class:`~sklearn.linear_model.PoissonRegressor` and
+        :class:`~sklearn.linear_model.GammaRegressor`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights.
+
+        Returns
+        -------
+        score : float
+            1 at best.
+        """
+        check_is_fitted(self)
+        power = self._data_fit.d2_power
+        if power is None:
+            return float(super().score(X, y, sample_weight))
+        predicted = self.predict(X)
+        if self._single_target:
+            own = d2_tweedie_score(y, predicted, sample_weight=sample_weight, power=power)
+            return float(own)
+        scores = [
+            d2_tweedie_score(one, mean, sample_weight=sample_weight, power=power)
+            for one, mean in zip(np.asarray(y).T, predicted.T, strict=True)
+        ]
+        return float(np.mean(scores))
 
     def _spread(self, X: Any, covariances: bool, include_noise: bool) -> FloatArray:
         """Return standard deviations or covariances, the outputs on the last axis."""

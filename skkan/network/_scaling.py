@@ -19,12 +19,15 @@ class Scaling:
         infinite: what has never been seen to vary has no effect.
     output_shift, output_scale : ndarray of shape (n_outputs,)
         ``(y - output_shift) / output_scale`` is the target; the scale of a constant one is zero.
+    logarithmic : bool
+        Whether outputs are logarithms of means, and the target is ``y / exp(output_shift)``.
     """
 
     input_shift: FloatArray
     input_scale: FloatArray
     output_shift: FloatArray
     output_scale: FloatArray
+    logarithmic: bool = False
 
     def inputs(self, X: FloatArray) -> FloatArray:
         """Return scaled inputs, without overflow for any finite `X` of the training range."""
@@ -41,6 +44,8 @@ class Scaling:
 
     def targets(self, target: FloatArray) -> FloatArray:
         """Return standardised targets; zero where the scale is."""
+        if self.logarithmic:
+            return target / np.exp(self.output_shift)
         scale = np.where(self.output_scale > 0.0, self.output_scale, np.inf)
         return (target - self.output_shift) / scale
 
@@ -57,4 +62,6 @@ class Scaling:
 
     def given_targets(self, target: FloatArray) -> FloatArray:
         """Return what :meth:`targets` has been given, but for rounding."""
+        if self.logarithmic:
+            return target * np.exp(self.output_shift)
         return self.output_shift + self.output_scale * target

@@ -48,7 +48,8 @@ def write_model(graph: Graph, model: Any, X: str) -> list[str]:
         )
     outputs = write_network(graph, model.network_, X)
     if not is_classifier(model):
-        return [outputs]
+        loss = model._state.data_fit
+        return [graph.add("Exp", outputs) if loss is not None and loss.link == "log" else outputs]
     if len(model.classes_) == 2:
         both = graph.add("Concat", graph.add("Neg", outputs), outputs, axis=1)
         probabilities = graph.add("Sigmoid", both)

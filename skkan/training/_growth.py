@@ -112,11 +112,13 @@ class Growth:
                 raise
             message = "Training interrupted; the best network so far is kept."
             warnings.warn(message, UserWarning, stacklevel=2)
-            return self._result(analysis.best if analysis.levels else self._latest)
+            found = analysis.best if analysis.levels else self._latest
+            return replace(self._result(found), ended_early=True)
         except _Stopped:
             # What a callback has been shown is what it gets.
             assert self._latest is not None
-            return self._result(self._latest, converged=len(self.loss_curve) < settings.max_iter)
+            converged = len(self.loss_curve) < settings.max_iter
+            return replace(self._result(self._latest, converged=converged), ended_early=True)
         own = self._result(analysis.best)
         if not self._leaves_structure(own.network, analysis.best):
             return own
@@ -198,6 +200,7 @@ class Growth:
             converged=converged,
             analysed=True,
             posterior=posterior,
+            dof=float(found.used.sum()),
         )
 
     def _penalty(self, network: Network, parts: Sequence[Part], unit: FloatArray) -> Penalty:

@@ -46,7 +46,7 @@ def prepared(
     X: FloatArray,
     target: FloatArray,
     weight: FloatArray,
-    standardise: bool,
+    standardise: bool | str,
     rows: NDArray[np.intp] | None = None,
     held_out: NDArray[np.intp] | None = None,
     as_given: bool = False,
@@ -63,8 +63,8 @@ def prepared(
         Targets, or class memberships.
     weight : ndarray of shape (n_samples,)
         Weights, positive for the rows that count.
-    standardise : bool
-        Whether to scale the targets.
+    standardise : bool or str
+        Whether and how to scale the targets, see :func:`scaling_of`.
     rows : ndarray of int, optional
         Rows to train on, by default all.
     held_out : ndarray of int, optional
@@ -98,7 +98,7 @@ def prepared(
 
 
 def prepared_where_it_is(
-    data: LargeData, held_out: LargeData | None, standardise: bool, n_jobs: int | None = None
+    data: LargeData, held_out: LargeData | None, standardise: bool | str, n_jobs: int | None = None
 ) -> Prepared:
     """Scale samples as they are read; only the columns get an order of their own.
 
@@ -108,8 +108,8 @@ def prepared_where_it_is(
         Samples to train on, in the user's units.
     held_out : LargeData or None
         Those of the validation set.
-    standardise : bool
-        Whether to scale the targets.
+    standardise : bool or str
+        Whether and how to scale the targets, see :func:`scaling_of`.
     n_jobs : int, optional
         Number of threads.
     """

@@ -68,6 +68,10 @@ class TrainingResult:
         What the data leave open about that, its inputs in the order of training.
     data_fit : Loss or None
         Loss in the objective, if not that of the problem.
+    dof : float
+        Effective degrees of freedom of all outputs, as far as they are known.
+    ended_early : bool
+        Whether an interrupt or a callback has ended the training.
     """
 
     network: Network
@@ -80,6 +84,8 @@ class TrainingResult:
     analysed: bool = False
     posterior: AnalysisPosterior | None = None
     data_fit: Loss | None = None
+    dof: float = 0.0
+    ended_early: bool = False
 
 
 @dataclass

@@ -77,7 +77,6 @@ class Trainer:
         self.problem = problem
         self.data = problem.data
         self.validation = problem.validation
-        self.loss = problem.loss
         self.settings = problem.settings
         self.progress = progress
         self.rng = rng
@@ -90,10 +89,7 @@ class Trainer:
         self.converged = True
         self._best_validation = np.inf
         self._since_best = 0
-        self._asked_to_stop = False
-        self._gave_up = False
-        self._goes_on = False
-        self._at_rest = False
+        self._asked_to_stop = self._gave_up = self._goes_on = self._at_rest = False
 
     def run(self, start: tuple[Network, Penalty | None] | None = None) -> TrainingResult:
         """Train and return the result; a keyboard interrupt ends the training, not the program.
@@ -103,10 +99,12 @@ class Trainer:
         start : (Network, Penalty or None), optional
             Where to go on from, in place of a race of random starts.
         """
+        ended_early = True
         try:
             # Solvers refuse what is not finite, and step back.
             with tuned_for_blocks(), np.errstate(all="ignore"):
                 self._train_from(start)
+            ended_early = False
         except KeyboardInterrupt:
             # A start that has not been trained is no better than what there was before.
             if not hasattr(self, "best"):
@@ -128,6 +126,8 @@ class Trainer:
             self.validation_curve,
             self.converged,
             data_fit=end.data_fit,
+            dof=0.0 if end.smoothing is None else end.smoothing.dof,
+            ended_early=ended_early,
         )
 
     def _with_next_weights(self, state: State) -> State:
@@ -250,8 +250,8 @@ class Trainer:
         if self._gave_up or self._spent():
             return
         state = self.best
-        rows = self.problem.rows(state.network)
-        objective = self.problem.objective(state.network, state.penalty, rows, state.data_fit)
+        network, rows = state.network, self.problem.rows(state.network)
+        objective = self.problem.objective(network, state.penalty, rows, state.data_fit)
         splined = any(layer.splined.any() for layer in state.network.layers)
         free = splined and self.settings.alpha is None and self.validation is None
         watched = free and self.solver_options.repeatable and self.problem.holds(state.network)
@@ -336,7 +336,7 @@ class Trainer:
         """Try a roughness of the highest order where the data are next to free of noise."""
         highest = self.settings.degree + 1
         assert state.smoothing is not None
-        noise = state.smoothing.noise if self.loss.has_noise_level else 1.0
+        noise = state.smoothing.noise if self.problem.loss.has_noise_level else 1.0
         if state.penalty.order == highest or noise > LITTLE_NOISE or self._spent():
             return state
         penalty = state.penalty.of_order(state.network, highest)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skkan._typing import FloatArray
+from skkan.estimators._fitted_state import FittedState
 from skkan.network._network import Network
 from skkan.network.derivatives import _derivatives
 from skkan.network.derivatives._multi_index import multi_index
@@ -21,6 +22,7 @@ class DerivativeMixin:
 
     network_: Network
     _single_target: bool
+    _state: FittedState
     _validated: Callable[..., Any]
     _column_names: Callable[[], list[str]]
     _input_owners: Callable[[], NDArray[np.intp]]
@@ -66,6 +68,7 @@ class DerivativeMixin:
         layers = self.network_.layers
         splined = any(layer.splined.any() for layer in layers)
         highest = layers[0].grid.degree if splined else HIGHEST_OF_FORMULAS
+        self._check_link()
         index = multi_index(columns, names, highest)
         for i in np.flatnonzero(index):
             if not numeric[i]:
@@ -112,6 +115,9 @@ class DerivativeMixin:
         check_is_fitted(self)
         inputs = self._validated(X, reset=False)
         found = _derivatives.gradient(self.network_, inputs)
+        loss = self._state.data_fit
+        if loss is not None and loss.link == "log":
+            found = found * np.exp(self.network_(inputs))[:, None, :]
         _, numeric, known = self._numbers_of(inputs)
         first = np.unique(self._input_owners(), return_index=True)[1]
         found = np.where((known & numeric)[:, :, None], found[:, first], 0.0)
@@ -131,6 +137,14 @@ class DerivativeMixin:
             if own.labels is None and own.gaps:
                 known[:, j] = inputs[:, owner.index(j) + 1] == 0.0
         return names, ~encoder.categorical, known
+
+    def _check_link(self) -> None:
+        loss = self._state.data_fit
+        if loss is not None and loss.link is not None:
+            raise ValueError(
+                "derivative is not available for a loss with a log link, whose predictions are "
+                "exponentials; use gradient, or the derivatives of to_sympy()."
+            )
 
     @staticmethod
     def _finite(found: FloatArray) -> FloatArray:

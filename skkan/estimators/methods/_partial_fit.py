@@ -19,7 +19,7 @@ from skkan.estimators._targets import memberships
 from skkan.estimators._validation import rows_of
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
-from skkan.objective.losses._choice import class_loss, regression_loss
+from skkan.objective.losses._choice import SQUARED_ERROR, class_loss, regression_loss
 from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
@@ -227,6 +227,7 @@ class RegressorStreamMixin(StreamingMixin):
 
     _single_target: bool
     n_outputs_: int
+    loss: str
 
     @available_if(_learns_in_batches)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -285,6 +286,11 @@ class RegressorStreamMixin(StreamingMixin):
         with self._restored_on_failure():
             first = not hasattr(self, "network_")
             self._check_stream_parameters()
+            if self.loss != SQUARED_ERROR:
+                raise ValueError(
+                    f"partial_fit does not support loss={self.loss!r}; set it to "
+                    f"{SQUARED_ERROR!r}, or call fit on all samples at once."
+                )
             rows = rows_of(sample_weight) if first else None
             inputs, targets = self._validated(
                 *(X, y), multi_output=True, y_numeric=True, reset=first, rows=rows

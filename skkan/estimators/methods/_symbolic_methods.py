@@ -240,7 +240,8 @@ class SymbolicMixin:
         X : array-like of shape (n_samples, n_features), optional
             Samples at which to measure what the rounding changes.
         logit : bool, default=False
-            For classifiers, whether to return ``decision_function`` and not probabilities.
+            Whether to return the outputs of the network: for classifiers ``decision_function`` and
+            not probabilities, for a loss with a log link the logarithm of the mean.
 
         Returns
         -------
@@ -378,9 +379,8 @@ class SymbolicMixin:
         return valid_names(self._column_names())
 
     def _formula_link(self, logit: bool) -> str | None:
-        if logit or not hasattr(self, "classes_"):
-            return None
-        return "binary" if len(self.classes_) == 2 else "multinomial"
+        loss = self._state.data_fit
+        return None if logit or loss is None else loss.link
 
     def _formula_program(self, logit: bool) -> Program:
         names, link = self._formula_names(), self._formula_link(logit)

@@ -16,15 +16,24 @@ from skkan._typing import FloatArray
 class Loss:
     """What training asks of a loss; arrays are (n_samples, n_outputs), weights (n_samples,).
 
-    A loss is a class with :meth:`value`, :meth:`gradient`, :meth:`curvature_factor` and
-    :meth:`target_for`, and says below in what it differs from the log-likelihood of classes.
+    A loss is a class with :meth:`value`, :meth:`gradient` and :meth:`curvature_factor`, and says
+    below in what it differs from the log-likelihood of classes. Those that `partial_fit` knows have
+    :meth:`target_for`, too.
     """
 
     has_noise_level: bool = False
     """Whether the dispersion of the targets is a parameter to be estimated; else it is 1."""
 
-    standardises: bool = False
-    """Whether targets may be shifted and scaled freely, and are."""
+    standardises: bool | str = False
+    """What targets may be shifted and scaled by, and are: True for mean and deviation,
+    "quantiles" for median and quartiles; "logarithm" where outputs are logarithms of the targets'
+    means, to which that of all targets is added; False for nothing."""
+
+    calibrates: bool = False
+    """Whether it is a ``CalibratedLoss``, to be told how much the residuals of a fit scatter."""
+
+    d2_power: int | None = None
+    """Power of the mean in the variance, where the score is a share of the deviance."""
 
     shared_shift: bool = False
     """Whether a constant added to all outputs of a sample changes nothing."""
@@ -58,6 +67,10 @@ class Loss:
         Where no target pulls as much, it is the one that pulls most.
         """
         raise NotImplementedError
+
+    def mean(self, out: FloatArray) -> FloatArray:
+        """Return what is predicted, given the outputs of a network."""
+        return out
 
     def precision(self, n_outputs: int) -> FloatArray:
         """Return by what the outputs' losses are multiplied, an array of shape (n_outputs,)."""

@@ -54,8 +54,8 @@ def to_sympy(
         Any network.
     feature_names : sequence of str
         Names of the inputs.
-    link : {None, "binary", "multinomial"}, default=None
-        Turns the outputs into class probabilities.
+    link : {None, "binary", "multinomial", "log"}, default=None
+        As for :func:`build_program`.
     constants : mapping, optional
         Exact values of parameters, see :func:`build_program`.
     table : TableEncoder, optional

@@ -444,8 +444,8 @@ def build_program(
         The network; edges may be splines, symbolic or inactive, nodes sums or products.
     names : sequence of str
         One name per input.
-    link : {None, "binary", "multinomial"}, default=None
-        Turns the outputs into class probabilities.
+    link : {None, "binary", "multinomial", "log"}, default=None
+        Turns the outputs into class probabilities, or logarithms into what they are of.
     inline : bool, default=False
         Whether to leave out the steps and write all into the outputs.
     constants : mapping of (layer, i, j, k) to sympy.Expr, optional
@@ -486,7 +486,9 @@ def build_program(
             product = builder.sympy.Mul(*sums[start : start + arity])
             nodes.append(_Node(builder.step(f"h{depth + 1}_{j}", product)))
             start += arity
-    if link is not None:
+    if link == "log":
+        outputs = [builder.sympy.exp(output) for output in outputs]
+    elif link is not None:
         outputs = _probabilities(builder, outputs, link)
     texts = frozenset() if builder.table is None else builder.table.texts
     return Program(builder.inputs, builder.steps, outputs, texts)
