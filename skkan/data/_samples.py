@@ -248,7 +248,8 @@ def scaling_of(data: Samples, standardise: bool | str, n_jobs: int | None = None
     longer = np.maximum(high - middle, middle - low)
     half = np.where(longer - half > 1e-9 * half, longer, half)
     half[half < np.finfo(float).tiny] = np.inf
-    shift, scale = np.zeros(n_outputs), np.ones(n_outputs)
+    shift: FloatArray = np.zeros(n_outputs)
+    scale: FloatArray = np.ones(n_outputs)
     if standardise:
         least, most = found.low[n_inputs:], found.high[n_inputs:]
         # Squares of the largest numbers would overflow.
