@@ -42,6 +42,7 @@ WEIGHTS = {
     "some zero": lambda r, n: np.where(np.arange(n) % 3 == 2, 0.0, r.random(n) + 0.1),
     "equal": lambda _, n: np.full(n, 1e-3),
 }
+LOSSES = ["squared_error", "absolute_error", "huber", "quantile", "poisson", "gamma"]
 # What a message has to name: an argument, or what stands for it in scikit-learn's own messages.
 NAMES = re.compile(r"\b(X|y|sample_weight|class|classes|early_stopping|sample|samples)\b")
 
@@ -74,8 +75,12 @@ class Case:
 
     def estimator(self):
         """Return the estimator, not fitted."""
-        cls = KANClassifier if self.n_classes else KANRegressor
-        return cls(random_state=0, **self.parameters)
+        parameters = dict(self.parameters)
+        loss = parameters.pop("loss", "squared_error")
+        if self.n_classes:
+            return KANClassifier(random_state=0, **parameters)
+        quantile = 0.8 if loss == "quantile" else None
+        return KANRegressor(loss=loss, quantile=quantile, random_state=0, **parameters)
 
 
 def cases() -> st.SearchStrategy[Case]:
@@ -101,6 +106,7 @@ def cases() -> st.SearchStrategy[Case]:
             "batch_size": st.sampled_from([1, 7]),
             "learning_rate_init": st.sampled_from([0.1, 10.0]),
             "max_cache_bytes": st.just(0),
+            "loss": st.sampled_from(LOSSES),
         },
     )
     return st.builds(
@@ -134,6 +140,9 @@ def check(case: Case) -> None:
         assert not isinstance(refusal, np.linalg.LinAlgError)
         return
     assert np.all(np.isfinite(out))
+    if case.parameters.get("loss", "squared_error") != "squared_error" and not case.n_classes:
+        # These have other constants.
+        return
     weight = np.ones(len(X)) if weight is None else weight
     # The constant of the other samples, which may have next to no weight, is what bounds the error
     # on those that are held out.
