@@ -3,8 +3,8 @@ Outliers, quantiles and counts
 ==============================
 
 :class:`~skkan.KANRegressor` takes the losses of scikit-learn by their names: ``"huber"`` and
-``"absolute_error"`` for targets with outliers, ``"quantile"``, and ``"poisson"`` and ``"gamma"`` with
-a log link for counts and positive targets.
+``"absolute_error"`` for targets with outliers, ``"quantile"``, and ``"poisson"`` and ``"gamma"``
+with a log link for counts and positive targets.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ rng = np.random.default_rng(0)
 # Outliers
 # --------
 #
-# One target in twenty has been moved by fifty standard deviations of the noise. Least squares follow
-# them, Huber's loss does not.
+# One target in twenty has been moved by fifty standard deviations of the noise. Least squares
+# follow them, Huber's loss does not.
 
 x = np.sort(rng.uniform(-1, 1, size=(300, 1)), axis=0)
 truth = np.sin(4 * x[:, 0])
