@@ -115,7 +115,7 @@ def prepared_parts(
     validation = None
     if held_out is not None:
         validation = _scaled_samples(_raw_samples(parts.chosen(held_out)), order, scaling)
-    return Prepared(_scaled_samples(raw, order, scaling), validation, scaling, order, own.n_samples)
+    return Prepared(_scaled_samples(raw, order, scaling), validation, scaling, order)
 
 
 def _sorted(

@@ -7,73 +7,50 @@ from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.data._samples import canonical_rows, spread_rows
+from skkan.data._weighted_rows import WeightedRows
 from skkan.network._network import Network
 
 MAX_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class TypicalRows:
-    """Rows that stand for all training data, with their targets and weights.
+class TypicalRows(WeightedRows):
+    """Rows that stand for all training data.
+
+    Their weights sum to those of all rows; they are zero for rows that are here only because a node
+    is smallest or largest at them.
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, n_inputs)
-        Inputs in the units of the data.
-    target : ndarray of shape (n_rows, n_outputs)
-        Targets in the units of the data, or class memberships.
-    weight : ndarray of shape (n_rows,)
-        Weights, which sum to those of all rows; zero for rows that are here only because a node is
-        smallest or largest at them.
     complete : bool
         Whether these are all rows there have been.
     """
 
-    X: FloatArray
-    target: FloatArray
-    weight: FloatArray
     complete: bool
-
-    @property
-    def total(self) -> float:
-        """Sum of the weights."""
-        return float(self.weight.sum())
-
-    def weighted(self) -> "TypicalRows":
-        """Return the rows that have a weight."""
-        return self._at(np.flatnonzero(self.weight > 0.0))
 
     def with_inputs(self, order: NDArray[np.intp]) -> "TypicalRows":
         """Return the rows with column ``order[i]`` of these as column ``i``."""
         return replace(self, X=self.X[:, order])
 
-    def _at(self, rows: NDArray[np.intp]) -> "TypicalRows":
-        return replace(self, X=self.X[rows], target=self.target[rows], weight=self.weight[rows])
-
     def _thinned(self, count: int) -> "TypicalRows":
         """Return `count` of the rows, evenly spaced, that stand for all; all if there are fewer."""
         if len(self.X) <= count:
             return self
-        few = self._at(np.linspace(0, len(self.X) - 1, count).round().astype(np.intp))
+        few = self.taken(np.linspace(0, len(self.X) - 1, count).round().astype(np.intp))
         return replace(few, weight=few.weight * (self.total / few.total), complete=False)
 
-    def with_batch(
-        self, network: Network, X: FloatArray, target: FloatArray, weight: FloatArray
-    ) -> "TypicalRows":
+    def with_batch(self, network: Network, batch: WeightedRows) -> "TypicalRows":
         """Return about ``MAX_ROWS`` rows that stand for these and a batch.
 
         Parameters
         ----------
         network : Network
             The rows at which one of its nodes is smallest or largest are kept in any case.
-        X : ndarray of shape (n_new, n_inputs)
-            Inputs of the batch.
-        target : ndarray of shape (n_new, n_outputs)
-            Its targets.
-        weight : ndarray of shape (n_new,)
-            Its weights, all positive.
+        batch : WeightedRows
+            New rows, of positive weights.
         """
-        old, new = self.weighted(), TypicalRows(*canonical_rows(X, target, weight), True)
+        own = canonical_rows(batch.X, batch.target, batch.weight)
+        old, new = self.weighted(), TypicalRows(*own, True)
         few = old, new
         if len(old.X) + len(new.X) > MAX_ROWS:
             share = new.total / (old.total + new.total)
@@ -106,7 +83,7 @@ def typical_rows(
     own = rows.weighted()
     if len(own.X) <= MAX_ROWS:
         return rows
-    few = own._at(spread_rows(len(own.X), MAX_ROWS))
+    few = own.taken(spread_rows(len(own.X), MAX_ROWS))
     few = replace(few, weight=few.weight * (own.total / few.total), complete=False)
     return _together(few, _extremes(network, rows))
 
@@ -117,14 +94,10 @@ def _extremes(network: Network, rows: TypicalRows) -> TypicalRows:
     for values in network.node_values(rows.X):
         chosen |= {int(row) for row in values.argmin(axis=0)}
         chosen |= {int(row) for row in values.argmax(axis=0)}
-    found = rows._at(np.array(sorted(chosen), dtype=np.intp))
+    found = rows.taken(np.array(sorted(chosen), dtype=np.intp))
     return replace(found, weight=np.zeros(len(found.X)))
 
 
 def _together(one: TypicalRows, other: TypicalRows) -> TypicalRows:
-    return TypicalRows(
-        np.concatenate([one.X, other.X]),
-        np.concatenate([one.target, other.target]),
-        np.concatenate([one.weight, other.weight]),
-        one.complete and other.complete,
-    )
+    both = one.joined(other)
+    return TypicalRows(both.X, both.target, both.weight, one.complete and other.complete)

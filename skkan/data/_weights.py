@@ -24,6 +24,7 @@ from skkan._typing import FloatArray
 # Multiples up to which a unit need not be a weight itself, and up to which numbers are multiples.
 SMALL_COUNT, LARGEST_COUNT = 20, 2.0**40
 ROUNDING = 1e-9
+SAFE_EXPONENT = 512
 # More different ones are no counts.
 MOST_DIFFERENT = 1000
 
@@ -104,6 +105,16 @@ class WeightSummary:
                 if np.all(np.abs(ratio - np.round(ratio)) <= ROUNDING * ratio):
                     return WeightUnit(float(unit), is_count=True)
         return WeightUnit(self.highest * self.squares / self.total, is_count=False)
+
+
+def in_range(weight: FloatArray, largest: float | None = None) -> FloatArray:
+    """Return weights whose sums and quotients are representable; their unit is free to choose.
+
+    Only weights near the ends of the range of floating-point numbers are changed, by a power of
+    two.
+    """
+    exponent = int(np.frexp(weight.max(initial=0.0) if largest is None else largest)[1])
+    return weight if abs(exponent) <= SAFE_EXPONENT else np.ldexp(weight, -exponent)
 
 
 def unit_of_weights(weight: FloatArray) -> WeightUnit:

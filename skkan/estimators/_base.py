@@ -353,7 +353,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         """
         data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
-            samples.n_samples,
+            data.n_samples,
             data.n_inputs,
             data.n_outputs,
             self.network_ if go_on or self._keeps_shape(data) else None,
@@ -372,7 +372,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             if start is None and self._is_free(streaming) and applies(problem):
                 return Growth(problem, progress, rng).run()
             result = Trainer(problem, progress, rng).run(start)
-            return no_worse_than_constant(problem, result, start and start[0])
+            return no_worse_than_constant(problem, result, start)
 
         if loss.calibrates:
             problem, result = calibrated_fit(problem, fitted, start)

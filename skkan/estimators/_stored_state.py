@@ -9,7 +9,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from skkan.symbolic.library._stored_expressions import restored, stored
 
 # To be raised when fitted attributes are stored in another way.
-FORMAT = 1
+FORMAT = 2
 SYMBOLIC = ("best_", "symbols")
 
 

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skkan._typing import FloatArray
 from skkan.data._samples import canonical_rows
+from skkan.data._weights import in_range, unit_of_weights, without_common_factor
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
@@ -223,7 +224,11 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                     "sample_weight is zero for all samples; at least one must be positive."
                 )
             target = np.asarray(target, dtype=np.float64)
-            inputs, column, weight = canonical_rows(inputs[used], target[used, None], weight[used])
+            # Weights are numbers of samples, as for the networks.
+            weight = in_range(weight[used])
+            counts = unit_of_weights(weight).counted(weight)
+            inputs, column, weight = canonical_rows(inputs[used], target[used, None], counts)
+            weight = without_common_factor(weight)
             unit = unit_of_targets(column)
 
             def found(outcome: dict[str, Any]) -> dict[str, Any]:

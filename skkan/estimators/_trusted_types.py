@@ -4,6 +4,7 @@ TRUSTED_TYPES = (
     "skkan.data._table_encoder.TableColumn",
     "skkan.data._table_encoder.TableEncoder",
     "skkan.data._typical_rows.TypicalRows",
+    "skkan.data._weighted_rows.WeightedRows",
     "skkan.estimators._classifier.KANClassifier",
     "skkan.estimators._fitted_state.FittedState",
     "skkan.training.streams._stream.Stream",

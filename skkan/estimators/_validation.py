@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skkan._typing import FloatArray
 from skkan.data._large_data import is_large, parts_of, release
+from skkan.data._weights import in_range
 from skkan.estimators._tables import TableMixin, some_of, warn_user
 from skkan.network._network import Network
 
@@ -49,7 +50,7 @@ class ValidationMixin(TableMixin):
         weight: FloatArray = _check_sample_weight(sample_weight, X, dtype=np.float64)
         _check_signs(weight, 0)
         _check_sum(float(weight.max()))
-        return weight
+        return in_range(weight)
 
     def _validated_samples(
         self,
@@ -97,7 +98,7 @@ class ValidationMixin(TableMixin):
             for array in (X, targets, weights):
                 release(array, part)
         _check_sum(largest)
-        return X, targets, weights
+        return X, targets, in_range(weights, largest)
 
     def _check_plain(self, part: Any) -> None:
         """Raise an error for levels and gaps in samples that are read block by block."""

@@ -88,18 +88,26 @@ class Table:
         The data.
     names : list of str
         Names of the columns.
+    weight : ndarray of shape (n_rows,)
+        How much the rows count; not all zero.
     levels : mapping of int to sequence
         Levels of the columns that have some, in their order.
     """
 
     X: Any
     names: list[str]
+    weight: FloatArray
     levels: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return int(self.X.shape[0])
+
+    @property
+    def shares(self) -> FloatArray:
+        """Weights that sum to 1."""
+        return self.weight / self.weight.sum()
 
     def column(self, j: int) -> NDArray[Any]:
         """Return the values of a column."""
@@ -121,7 +129,7 @@ class Table:
     def rows(self, places: NDArray[np.intp]) -> "Table":
         """Return some of the rows, as often as they are named."""
         part = self.X.iloc[places] if hasattr(self.X, "iloc") else self.X[places]
-        return Table(part, self.names, self.levels)
+        return Table(part, self.names, self.weight[places], self.levels)
 
     def with_columns(self, columns: dict[int, NDArray[Any]]) -> "Table":
         """Return the table with other values in some columns."""
@@ -129,7 +137,7 @@ class Table:
             changed = self.X.copy()
             for j, values in columns.items():
                 changed[:, j] = values
-            return Table(changed, self.names, self.levels)
+            return Table(changed, self.names, self.weight, self.levels)
         new = {self.X.columns[j]: values for j, values in columns.items()}
         # A frame of its own index; types of the columns stay those of the data.
         frame = self.X.reset_index(drop=True)
@@ -137,7 +145,7 @@ class Table:
             dtype = self.X[name].to_numpy().dtype
             # What fits into no whole number makes the column one of floats.
             frame[name] = np.asarray(values, dtype=None if dtype.kind in "iub" else dtype)
-        return Table(frame, self.names, self.levels)
+        return Table(frame, self.names, self.weight, self.levels)
 
 
 def _is_discrete(sites: NDArray[Any]) -> bool:
@@ -179,17 +187,20 @@ def effect(outputs: Outputs, table: Table, j: int, deviations: Deviations | None
         asked = np.append(sites.astype(object) if sites.dtype.kind in "OUT" else sites, np.nan)
     values = _dependence(outputs, table, {j: asked}, MAX_ROWS)
     discrete = j in table.levels or _is_discrete(sites)
-    at_data = _at(sites, values[: len(sites)], data[~gaps], discrete)
+    at_data, weight = _at(sites, values[: len(sites)], table, j, discrete)
     if gaps.any():
         at_data = np.concatenate([at_data, np.repeat(values[-1:], int(gaps.sum()), axis=0)])
-    values, at_data = values - at_data.mean(axis=0), at_data - at_data.mean(axis=0)
+        weight = np.concatenate([weight, table.weight[gaps]])
+    share = weight / weight.sum()
+    mean = share @ at_data
+    values, at_data = values - mean, at_data - mean
     missing = values[-1] if gaps.any() else None
     spread = None if deviations is None else deviations(table, j, asked)
     return Effect(
         (table.names[j],),
         (sites,),
         values[: len(sites)],
-        at_data.std(axis=0),
+        np.sqrt(share @ at_data**2),
         data[~gaps],
         missing,
         spread,
@@ -203,7 +214,7 @@ def interaction_effect(outputs: Outputs, table: Table, i: int, j: int) -> Effect
     first, second = np.repeat(a, len(b)), np.tile(b, len(a))
     joint = _dependence(outputs, table, {i: first, j: second}, MAX_PAIR_ROWS)
     values = joint.reshape(len(a), len(b), -1)
-    shares = [_shares(s, table.column(k)[~table.gaps(k)]) for s, k in ((a, i), (b, j))]
+    shares = [_shares(s, table, k) for s, k in ((a, i), (b, j))]
     rows = np.einsum("a,abk->bk", shares[0], values)
     columns = np.einsum("b,abk->ak", shares[1], values)
     mean = shares[0] @ columns
@@ -226,7 +237,7 @@ def contributions(
         Mean of the outputs over rows of the data.
     """
     few = table.rows(spread_rows(table.n_rows, MAX_PAIR_ROWS))
-    mean = outputs(few.X).mean(axis=0)
+    mean = few.shares @ outputs(few.X)
     n_columns = len(table.names)
     total = np.zeros((n_columns, len(mean)))
     order = np.arange(n_columns)
@@ -236,7 +247,7 @@ def contributions(
         moved, before = few, mean
         for j in order.tolist():
             moved = moved.with_columns({j: np.repeat(row.column(j), few.n_rows)})
-            after = outputs(moved.X).mean(axis=0)
+            after = few.shares @ outputs(moved.X)
             total[j] += after - before
             before = after
     return total / N_ORDERS, mean
@@ -251,16 +262,22 @@ def _dependence(
     repeated = table.rows(np.tile(few, count))
     set_to = {j: np.repeat(values, len(few)) for j, values in sites.items()}
     out = outputs(repeated.with_columns(set_to).X)
-    mean: FloatArray = out.reshape(count, len(few), -1).mean(axis=1)
+    by_site = out.reshape(count, len(few), -1)
+    mean: FloatArray = np.tensordot(by_site, table.rows(few).shares, (1, 0))
     return mean
 
 
-def _at(sites: NDArray[Any], values: FloatArray, data: NDArray[Any], discrete: bool) -> FloatArray:
-    """Return an effect at the data, shape (n_known, n_outputs)."""
+def _at(
+    sites: NDArray[Any], values: FloatArray, table: Table, j: int, discrete: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return an effect at the data, shape (n_known, n_outputs), and the weights of these rows."""
+    known = ~table.gaps(j)
+    data, weight = table.column(j)[known], table.weight[known]
     if discrete:
-        return values[_places(sites, data)]
-    known = data[np.isfinite(data.astype(np.float64))]
-    return np.stack([np.interp(known, sites, column) for column in values.T], axis=1)
+        return values[_places(sites, data)], weight[np.isin(data, sites)]
+    finite = np.isfinite(data.astype(np.float64))
+    found = [np.interp(data[finite], sites, column) for column in values.T]
+    return np.stack(found, axis=1), weight[finite]
 
 
 def _places(sites: NDArray[Any], data: NDArray[Any]) -> NDArray[np.intp]:
@@ -270,15 +287,19 @@ def _places(sites: NDArray[Any], data: NDArray[Any]) -> NDArray[np.intp]:
     return found
 
 
-def _shares(sites: NDArray[Any], data: NDArray[Any]) -> FloatArray:
+def _shares(sites: NDArray[Any], table: Table, j: int) -> FloatArray:
     """Return the share of the data nearest to every site."""
-    if np.isin(data, sites).mean() > 0.5 or _is_discrete(sites):
-        nearest = _places(sites, data)
+    known = ~table.gaps(j)
+    data, weight = table.column(j)[known], table.weight[known]
+    among = np.isin(data, sites)
+    if among.mean() > 0.5 or _is_discrete(sites):
+        nearest, weight = _places(sites, data), weight[among]
     else:
-        known = data[np.isfinite(data.astype(np.float64))]
+        finite = np.isfinite(data.astype(np.float64))
         step = sites[1] - sites[0]
-        nearest = np.rint((known - sites[0]) / step).astype(np.intp)
-    counts = np.bincount(nearest, minlength=len(sites)).astype(np.float64)
+        nearest = np.rint((data[finite] - sites[0]) / step).astype(np.intp)
+        weight = weight[finite]
+    counts = np.bincount(nearest, weight, len(sites)).astype(np.float64)
     return counts / counts.sum()
 
 

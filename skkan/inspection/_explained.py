@@ -51,10 +51,12 @@ class Explained:
         model = getattr(model, "best_estimator_", model)
         own = last_step(model)
         fitted_network(own)
+        weight = None
         if X is None:
             if isinstance(model, Pipeline):
                 raise ValueError("X must be given for a pipeline, in the units before its steps.")
-            X = own._state.rows.X
+            rows = own._state.rows.weighted()
+            X, weight = rows.X, rows.weight
             encoder = getattr(own, "_encoder", None)
             if encoder is not None:
                 X = encoder.decoded(X)
@@ -81,7 +83,8 @@ class Explained:
         levels: dict[int, Any] = {}
         if encoder is not None and model is own:
             levels = {j: c.labels for j, c in enumerate(encoder.columns) if c.labels is not None}
-        return cls(model, Table(data, names, levels), output_names(own, target_names))
+        weight = np.ones(data.shape[0]) if weight is None else weight
+        return cls(model, Table(data, names, weight, levels), output_names(own, target_names))
 
     def outputs(self, X: Any) -> FloatArray:
         """Return targets in their units, or log-odds, shape (n_rows, n_outputs)."""

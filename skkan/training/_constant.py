@@ -7,9 +7,10 @@ import numpy as np
 from skkan._typing import FloatArray
 from skkan.data._blocks import Block, Samples
 from skkan.network._network import Network
+from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
 from skkan.training._problem import Problem
-from skkan.training._settings import TrainingResult
+from skkan.training._settings import State, TrainingResult
 
 MAX_STEPS, MAX_HALVINGS = 50, 40
 # Of the loss, relatively.
@@ -118,7 +119,9 @@ def constant_network(network: Network, outputs: FloatArray) -> Network:
 
 
 def no_worse_than_constant(
-    problem: Problem, result: TrainingResult, start: Network | None = None
+    problem: Problem,
+    result: TrainingResult,
+    start: tuple[Network, Penalty | None] | None = None,
 ) -> TrainingResult:
     """Return the result of a fit, or the best constant where that is better on its samples.
 
@@ -131,7 +134,7 @@ def no_worse_than_constant(
         Data, loss and settings.
     result : TrainingResult
         What the fit has found.
-    start : Network, optional
+    start : (Network, Penalty or None), optional
         What it has gone on from.
     """
     n_jobs = problem.settings.n_jobs
@@ -148,9 +151,12 @@ def no_worse_than_constant(
         limit = problem.loss_on(held_out, constant_network(network, outputs))
         return problem.loss_on(held_out, network) <= limit * (1.0 + 1e-9)
 
-    for network in (result.network, start):
-        if network is not None and is_better(network):
-            break
-    else:
-        network = constant_network(result.network, outputs)
-    return result if network is result.network else replace(result, network=network, loss=lowest)
+    if is_better(result.network):
+        return result
+    if start is not None and is_better(start[0]):
+        # Its grids need not be those of the result, nor need its penalty be.
+        before, penalty = start
+        penalty = penalty or problem.first_penalty(before)
+        loss = problem.value_of(State(before, penalty))
+        return replace(result, network=before, penalty=penalty, loss=loss)
+    return replace(result, network=constant_network(result.network, outputs), loss=lowest)

@@ -31,15 +31,12 @@ class Prepared:
         Of the training samples.
     order : ndarray of int of shape (n_inputs,)
         Input ``i`` of the samples is column ``order[i]`` of the user's.
-    n_samples : int
-        Number of training samples before equal ones were merged.
     """
 
     data: Samples
     validation: Samples | None
     scaling: Scaling
     order: NDArray[np.intp]
-    n_samples: int
 
 
 def prepared(
@@ -83,7 +80,7 @@ def prepared(
     kept, merged = canonical_order([*own.T[order], *given.target.T], counts)
     if not as_given:
         merged = without_common_factor(merged)
-    n_samples, kept = len(rows), rows[kept]
+    kept = rows[kept]
     del own, given, counts
     # Sums over rows in this order do not depend on the order that they had.
     raw = TrainingData.unscaled(_gathered(X, kept, order), target[kept] + 0.0, merged)
@@ -94,7 +91,7 @@ def prepared(
         validation = _scaled(
             TrainingData.unscaled(others, target[held_out], weight[held_out]), scaling
         )
-    return Prepared(_scaled(raw, scaling), validation, scaling, order, n_samples)
+    return Prepared(_scaled(raw, scaling), validation, scaling, order)
 
 
 def prepared_where_it_is(
@@ -117,7 +114,7 @@ def prepared_where_it_is(
     order = column_order(data, scaling, n_jobs)
     scaling = scaling.with_inputs(order)
     validation = None if held_out is None else held_out.scaled(scaling, order)
-    return Prepared(data.scaled(scaling, order), validation, scaling, order, data.n_samples)
+    return Prepared(data.scaled(scaling, order), validation, scaling, order)
 
 
 def _parts(n_samples: int, n_inputs: int) -> Iterator[slice]:

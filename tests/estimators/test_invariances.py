@@ -173,7 +173,7 @@ def test_names_of_the_labels():
     np.testing.assert_array_equal(plain.predict_proba(X), named.predict_proba(X))
 
 
-@pytest.mark.parametrize("factor", [1 / 40, 100.0, 1e-200])
+@pytest.mark.parametrize("factor", [1 / 40, 100.0, 1e-200, 5e306, 1e-305])
 @pytest.mark.parametrize("kind", ["equal", "counts", "importance"])
 def test_the_unit_of_weights_does_not_matter(cls, factor, kind):
     rng = np.random.default_rng(0)

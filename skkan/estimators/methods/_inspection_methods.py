@@ -155,7 +155,12 @@ class InspectionMixin:
         check_is_fitted(self)
         _check_count("max_samples", max_samples)
         inputs = self.network_.scaling.inputs(self._validated(X, reset=False))
-        random = check_random_state(random_state)
+        try:
+            random = check_random_state(random_state)
+        except ValueError as error:
+            raise ValueError(
+                f"random_state must be an integer, a RandomState or None, got {random_state!r}."
+            ) from error
         inputs = inputs[random.permutation(len(inputs))[:max_samples]]
         found = interactions(self.network_, inputs, inputs[random.permutation(len(inputs))])
         owner, count = self._input_owners(), self.n_features_in_

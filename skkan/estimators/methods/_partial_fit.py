@@ -13,21 +13,28 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skkan._typing import FloatArray
 from skkan.data._blocks import tuned_for_blocks
-from skkan.data._samples import TrainingData, canonical_rows
+from skkan.data._weighted_rows import WeightedRows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._targets import memberships
 from skkan.estimators._validation import rows_of
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
+from skkan.network._scaling import Scaling
 from skkan.objective.losses._choice import SQUARED_ERROR, class_loss, regression_loss
 from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
 from skkan.training._progress import Progress
 from skkan.training._settings import Settings, State
-from skkan.training.streams._stream import Samples, Stream
+from skkan.training.streams._stream import Stream
 from skkan.training.streams._streaming import Past, learn
 from skkan.training.streams._widening import completed, widened, widened_penalty
+
+# Of the weights of batches: squares and sums of them are representable.
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
+# In ranges of a column. Such rows lie on straight lines, whose slopes would have to be so small
+# that the functions between the samples before bend to them.
+FARTHEST = 1e8
 
 
 def _learns_in_batches(estimator: Any) -> bool:
@@ -71,6 +78,20 @@ class StreamingMixin:
                     + ", or call fit on all samples at once."
                 )
 
+    def _batch_weights(self, sample_weight: ArrayLike | None, X: FloatArray) -> FloatArray:
+        """Return valid weights of a batch, which are compared with those of the batches before."""
+        self._validated_weights(sample_weight, X)
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        weight = np.broadcast_to(weight, len(X))
+        largest = float(weight.max())
+        if not SMALLEST_WEIGHT <= largest <= LARGEST_WEIGHT:
+            raise ValueError(
+                f"sample_weight has {largest:.3g} for its largest value, but the weights of all "
+                f"batches are added up, and must lie between {SMALLEST_WEIGHT:g} and "
+                f"{LARGEST_WEIGHT:g}. Divide those of all batches by the same number."
+            )
+        return weight
+
     def _learn_batch(
         self,
         X: FloatArray,
@@ -94,16 +115,16 @@ class StreamingMixin:
         progress : Progress
             Receives phases and iterations.
         """
-        used = weight > 0.0
-        samples = X[used], target[used], weight[used]
+        samples = WeightedRows(X, target, weight).weighted().merged()
         if hasattr(self, "network_"):
             self._go_on(samples, loss, progress)
             return
         self._start(samples, loss, progress)
 
-    def _start(self, samples: Samples, loss: Loss, progress: Progress) -> None:
+    def _start(self, samples: WeightedRows, loss: Loss, progress: Progress) -> None:
         """Train from scratch on all samples so far."""
-        self._train(*samples, loss, progress, streaming=True)
+        own = samples.X, samples.target, samples.weight
+        self._train(*own, loss, progress, streaming=True)
         loss = self._state.data_fit or loss
         self._stream_solver(self.network_)
         self._stream = Stream.started(samples, self.network_)
@@ -124,18 +145,19 @@ class StreamingMixin:
             )
         return "adam" if large or self.solver == "adam" else "lm"
 
-    def _go_on(self, samples: Samples, loss: Loss, progress: Progress) -> None:
+    def _go_on(self, samples: WeightedRows, loss: Loss, progress: Progress) -> None:
         """Train the network that is there on further samples."""
-        X, target, _ = samples
+        X, target = samples.X, samples.target
         stream = self._stream_so_far(loss)
         before = self.network_.copy()
         before.scaling = completed(before.scaling, X, target)
+        _check_reach(before.scaling, X)
         fresh = np.isfinite(before.scaling.input_scale) & np.isinf(
             self.network_.scaling.input_scale
         )
         moved = before.scaling.output_scale != self.network_.scaling.output_scale
         varies = bool(fresh.any() or moved.any())
-        together = stream.joined(samples)
+        together = stream.latest.joined(samples)
         if stream.starts_anew(len(X), before.n_parameters, varies):
             before_curve = self.loss_curve_
             self._start(together, loss, progress)
@@ -153,18 +175,16 @@ class StreamingMixin:
         if stream.memory is not None and solver == "lm":
             memory = stream.memory.spread(network, places)
         n_new = stream.n_pending + len(X)
-        untrained = tuple(values[-n_new:] for values in together)
-        batch = TrainingData.of(*canonical_rows(*untrained), network.scaling)
-        data = TrainingData.of(*canonical_rows(*together), network.scaling)
+        untrained = together.taken(np.arange(len(together) - n_new, len(together)))
+        batch, data = untrained.scaled(network.scaling), together.scaled(network.scaling)
         settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
         settings = replace(settings, solver=solver, sites=self._sites(network.scaling))
         problem = Problem(data, None, loss, settings, network.scaling)
         penalty = problem.first_penalty(network)
         if settings.alpha == self._state.alpha:
             penalty = widened_penalty(self._state.penalty, before, network, penalty, fresh)
-        rows = self._state.rows.with_batch(network, *samples)
-        seen = rows.weighted()
-        witness = TrainingData.of(seen.X, seen.target, seen.weight, network.scaling)
+        rows = self._state.rows.with_batch(network, samples)
+        witness = rows.weighted().scaled(network.scaling)
         past = Past(memory, stream.ground, witness, self._state.expected)
         curve: list[float] = []
         max_iter = settings.max_iter if solver == "lm" else 1
@@ -220,6 +240,19 @@ class StreamingMixin:
         if stream.is_of(network):
             return stream
         return stream.after_edit(network, state.rows, state.penalty, loss)
+
+
+def _check_reach(scaling: Scaling, X: FloatArray) -> None:
+    """Raise an error for rows so far out that training on them would ruin what is known."""
+    with np.errstate(over="ignore"):
+        beyond = np.abs(scaling.inputs(X)).max(axis=0)
+    if beyond.max() > FARTHEST:
+        column = int(beyond.argmax())
+        raise ValueError(
+            f"X lies so far beyond the batches before that nothing can be learned from it: column "
+            f"{column} has values up to {np.abs(X[:, column]).max():.3g}, more than {FARTHEST:g} "
+            "times the range that it had. Remove or clip the samples, or call fit to start anew."
+        )
 
 
 class RegressorStreamMixin(StreamingMixin):
@@ -295,7 +328,7 @@ class RegressorStreamMixin(StreamingMixin):
             inputs, targets = self._validated(
                 *(X, y), multi_output=True, y_numeric=True, reset=first, rows=rows
             )
-            weight = self._validated_weights(sample_weight, inputs)
+            weight = self._batch_weights(sample_weight, inputs)
             targets = np.asarray(targets, dtype=np.float64)
             n_targets = 1 if targets.ndim == 1 else targets.shape[1]
             if first:
@@ -396,7 +429,7 @@ class ClassifierStreamMixin(StreamingMixin):
             rows = rows_of(sample_weight) if first else None
             inputs, labels = self._validated(X, y, reset=first, rows=rows)
             check_classification_targets(labels)
-            weight = self._validated_weights(sample_weight, inputs)
+            weight = self._batch_weights(sample_weight, inputs)
             self._set_classes(classes, first)
             codes = self._known(labels, "partial_fit")
             if self.class_weight is not None:

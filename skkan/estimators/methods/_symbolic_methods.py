@@ -93,7 +93,7 @@ class SymbolicMixin:
         uncertainty = float(self._uncertainties()[edge[0]][edge[1:]])
         return SymbolTable(
             _editing.rank_edge(
-                self.network_, self._state.rows.X, edge, top, symbols, weight_simple, uncertainty
+                self.network_, self._state.rows, edge, top, symbols, weight_simple, uncertainty
             )
         )
 
@@ -142,9 +142,7 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         edge = self._edge(layer, i, j)
-        self._set_network(
-            _editing.fixed(self.network_, self._state.rows.X, edge, symbol, parameters)
-        )
+        self._set_network(_editing.fixed(self.network_, self._state.rows, edge, symbol, parameters))
         return self
 
     def unfix_symbolic(self, layer: int, i: int | str, j: int | str) -> Self:
@@ -170,7 +168,7 @@ class SymbolicMixin:
         """
         check_is_fitted(self)
         edge = self._edge(layer, i, j)
-        self._set_network(_editing.unfixed(self.network_, self._state.rows.X, edge))
+        self._set_network(_editing.unfixed(self.network_, self._state.rows, edge))
         return self
 
     def auto_symbolic(
@@ -210,7 +208,7 @@ class SymbolicMixin:
                 raise ValueError(f"{name} must be in [0, 1], got {value!r}.")
         network = _editing.all_fixed(
             self.network_,
-            self._state.rows.X,
+            self._state.rows,
             r2_threshold,
             weight_simple,
             symbols,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
+from skkan.data._weighted_rows import WeightedRows
 from skkan.network._network import Network
 from skkan.symbolic.recognition._editing import rank_edge
 from skkan.symbolic.recognition._symbol_table import SymbolTable
@@ -80,4 +81,5 @@ class Law:
             )
         X, _ = self.samples()
         edge = (0, 0, 0)
-        return SymbolTable(rank_edge(self.network, X, edge, top, symbols, weight_simple, 0.0))
+        rows = WeightedRows.equal(X)
+        return SymbolTable(rank_edge(self.network, rows, edge, top, symbols, weight_simple, 0.0))

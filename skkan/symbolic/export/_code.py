@@ -59,7 +59,7 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         "julia": (JULIA, _julia),
         "sql": (SQL, lambda program, table, _: to_sql(program, table)),
     }
-    if language not in writers:
+    if not isinstance(language, str) or language not in writers:
         known = ", ".join(map(repr, writers))
         raise ValueError(f"language must be one of {known}, got {language!r}.")
     own, write = writers[language]

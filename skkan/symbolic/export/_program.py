@@ -27,6 +27,8 @@ from skkan.symbolic.library._symbol import Symbol
 # Beyond this ratio of an input's middle to its half range, constants that are folded into one
 # number would lose more digits than the formula promises.
 MAX_OFFSET = 1e4
+# Powers of smaller or larger units of a column do not stand in formulas, lest they overflow.
+SMALL_UNIT = 1e-25
 
 Constants = Mapping[tuple[int, int, int, int], Any]
 
@@ -220,7 +222,7 @@ class _Builder:
             shift, scale = float(scaling.input_shift[i]), float(scaling.input_scale[i])
             if not np.isfinite(scale):
                 nodes.append(_Node(self.sympy.S.Zero))
-            elif abs(shift) <= MAX_OFFSET * scale:
+            elif abs(shift) <= MAX_OFFSET * scale and SMALL_UNIT <= scale <= 1.0 / SMALL_UNIT:
                 nodes.append(_Node(symbol, shift, scale))
             else:
                 with self._undistributed():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.data._weighted_rows import WeightedRows
 from skkan.network._edge_index import check_edge
 from skkan.network._network import Network
 from skkan.network.functions._symbolic_edge import (
@@ -58,12 +59,24 @@ def _units(network: Network, layer: int, i: int, j: int) -> tuple[float, float, 
 
 
 def edge_samples(
-    network: Network, X: FloatArray, layer: int, i: int, j: int
-) -> tuple[FloatArray, FloatArray]:
-    """Return arguments and values of an edge in the units of the data."""
-    own, nodes = network.layers[layer], network.node_values(X)[layer]
+    network: Network, rows: WeightedRows, layer: int, i: int, j: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return arguments and values of an edge in the units of the data, and their weights."""
+    own, nodes = network.layers[layer], network.node_values(rows.X)[layer]
     shift, scale, factor = _units(network, layer, i, j)
-    return shift + scale * nodes[:, i], factor * own.edge_values(nodes)[:, i, j]
+    values = factor * own.edge_values(nodes)[:, i, j]
+    return shift + scale * nodes[:, i], values, rows.reach
+
+
+def edge_spreads(network: Network, rows: WeightedRows, layer: int) -> FloatArray:
+    """Return the standard deviations of the edges of a layer, shape (n_in, n_subnodes)."""
+    own = rows.weighted()
+    values = network.layers[layer].edge_values(network.node_values(own.X)[layer])
+    values -= values[0].copy()
+    share = own.weight / own.total
+    values -= np.tensordot(share, values, 1)
+    spread: FloatArray = np.sqrt(np.tensordot(share, values**2, 1))
+    return spread
 
 
 def uncertainties(
@@ -96,7 +109,7 @@ def uncertainties(
 
 def rank_edge(
     network: Network,
-    X: FloatArray,
+    rows: WeightedRows,
     edge: tuple[int, int, int],
     top: int = 5,
     symbols: Iterable[Any] | None = None,
@@ -104,9 +117,9 @@ def rank_edge(
     uncertainty: float = 0.0,
 ) -> list[SymbolFit]:
     """Return the best fits of symbols to an edge."""
-    x, y = edge_samples(network, X, *edge)
+    x, y, weight = edge_samples(network, rows, *edge)
     return rank_symbols(
-        x, y, symbols, top=top, weight_simple=weight_simple, uncertainty=uncertainty
+        x, y, symbols, weight, top=top, weight_simple=weight_simple, uncertainty=uncertainty
     )
 
 
@@ -122,7 +135,7 @@ def with_fit(
 
 def fixed(
     network: Network,
-    X: FloatArray,
+    rows: WeightedRows,
     edge: tuple[int, int, int],
     symbol: Any,
     parameters: Sequence[float] | None,
@@ -131,10 +144,13 @@ def fixed(
     layer, i, j = edge
     check_active_edge(network, layer, i, j)
     function = get_symbol(symbol)
-    x, y = edge_samples(network, X, layer, i, j)
+    x, y, weight = edge_samples(network, rows, layer, i, j)
     if parameters is None:
-        parameters = fit_symbol(function, x, y).parameters
-    given = np.asarray(parameters, dtype=np.float64)
+        parameters = fit_symbol(function, x, y, weight).parameters
+    try:
+        given = np.asarray(parameters, dtype=np.float64)
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.shape != (N_PARAMETERS,) or not np.isfinite(given).all():
         raise ValueError(
             f"parameters must be four finite numbers a, b, c, d of c f(a x + b) + d, "
@@ -152,7 +168,7 @@ def fixed(
         )
     other = with_fit(network, edge, function, given.tolist())
     with np.errstate(all="ignore"):
-        finite = np.isfinite(other(X)).all()
+        finite = np.isfinite(other(rows.X)).all()
     if not finite:
         raise ValueError(
             f"{place} with parameters {given.tolist()} makes predictions for training samples "
@@ -161,7 +177,7 @@ def fixed(
     return other
 
 
-def unfixed(network: Network, X: FloatArray, edge: tuple[int, int, int]) -> Network:
+def unfixed(network: Network, rows: WeightedRows, edge: tuple[int, int, int]) -> Network:
     """Return the network with a spline in the place of a symbolic edge."""
     layer, i, j = edge
     check_active_edge(network, layer, i, j)
@@ -170,12 +186,12 @@ def unfixed(network: Network, X: FloatArray, edge: tuple[int, int, int]) -> Netw
             f"edge (layer={layer}, i={i}, j={j}) is a spline already; only edges in "
             f"network_.layers[{layer}].symbols can be made splines."
         )
-    return network.without_symbol(layer, i, j, network.node_values(X)[layer][:, i])
+    return network.without_symbol(layer, i, j, network.node_values(rows.X)[layer][:, i])
 
 
 def all_fixed(
     network: Network,
-    X: FloatArray,
+    rows: WeightedRows,
     r2_threshold: float,
     weight_simple: float,
     symbols: Iterable[Any] | None,
@@ -185,22 +201,21 @@ def all_fixed(
     candidates = get_symbols(symbols)
     for depth in range(len(network.layers)):
         layer = network.layers[depth]
-        nodes = network.node_values(X)[depth]
-        spread = layer.edge_values(nodes).std(axis=0)
+        spread = edge_spreads(network, rows, depth)
         constant = spread <= CONSTANT * spread.max(axis=0)
         for i, j in np.argwhere(layer.splined).tolist():
             edge = (depth, i, j)
             if constant[i, j]:
-                network = fixed(network, X, edge, LIBRARY["0"], None)
+                network = fixed(network, rows, edge, LIBRARY["0"], None)
                 continue
-            fits = rank_edge(network, X, edge, len(candidates), candidates, weight_simple)
+            fits = rank_edge(network, rows, edge, len(candidates), candidates, weight_simple)
             good = _close_enough(fits, r2_threshold)
-            y = edge_samples(network, X, *edge)[1]
+            y = edge_samples(network, rows, *edge)[1]
             floor = certain_share(fits, float(uncertain[depth][i, j]))
             good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
             for fit in good:
                 try:
-                    network = fixed(network, X, edge, fit.symbol, fit.parameters)
+                    network = fixed(network, rows, edge, fit.symbol, fit.parameters)
                 except ValueError:
                     # The next best symbol may do.
                     continue

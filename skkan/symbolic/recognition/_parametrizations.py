@@ -21,7 +21,7 @@ from skkan.symbolic.library._symbol import Interval, Symbol
 
 # Periods over the data's range up to which frequencies are searched.
 MAX_PERIODS = 20.0
-SMALLEST, LARGEST = 1e-4, 1e4
+SMALLEST, LARGEST = 1e-3, 1e4
 
 Placement = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 

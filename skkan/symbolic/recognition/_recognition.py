@@ -14,6 +14,7 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
+from skkan.data._weighted_rows import WeightedRows
 from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
@@ -24,6 +25,7 @@ from skkan.symbolic.library._symbols import LIBRARY
 from skkan.symbolic.recognition._editing import (
     CONSTANT,
     edge_samples,
+    edge_spreads,
     fit_price,
     rank_edge,
     symbol_price,
@@ -91,7 +93,8 @@ class Recogniser:
         loss: Loss,
         after_each: Callable[[], Any] | None = None,
     ) -> None:
-        self.data, self.X, self.penalty = data, X, penalty
+        self.data, self.penalty = data, penalty
+        self.rows = WeightedRows(X, data.target, data.weight)
         self.symbols = list(symbols)
         self.weight_simple = weight_simple
         self.floor = max(floor, EXACT)
@@ -120,8 +123,8 @@ class Recogniser:
 
     def _ranked(self, network: Network, edge: Edge, symbols: Sequence[Symbol]) -> list[SymbolFit]:
         """Return the most promising fits of symbols to an edge."""
-        y = edge_samples(network, self.X, *edge)[1]
-        fits = rank_edge(network, self.X, edge, len(symbols), symbols)
+        y = edge_samples(network, self.rows, *edge)[1]
+        fits = rank_edge(network, self.rows, edge, len(symbols), symbols)
         extent = float(np.ptp(y))
         cheap = sorted(fits, key=lambda fit: fit_price(fit, extent, self.floor, self.weight_simple))
         plain = [fit for fit in fits if fit.symbol.name in SIMPLEST and fit.r2 > 0.9]
@@ -142,9 +145,9 @@ class Recogniser:
     ) -> Network | None:
         """Return the network with the symbol on an edge that serves it best."""
         depth, i, j = edge
-        spread = network.layers[depth].edge_values(network.node_values(self.X)[depth]).std(axis=0)
+        spread = edge_spreads(network, self.rows, depth)
         if spread[i, j] <= CONSTANT * spread[:, j].max():
-            fits = [fit_symbol(LIBRARY["0"], *edge_samples(network, self.X, *edge))]
+            fits = [fit_symbol(LIBRARY["0"], *edge_samples(network, self.rows, *edge))]
         else:
             fits = self._ranked(network, edge, shortlist)[:N_TRIED]
         best, lowest = None, math.inf
@@ -190,8 +193,7 @@ class Recogniser:
         return candidate
 
     def _replaced(self, network: Network, edge: Edge, symbol: Symbol) -> Candidate | None:
-        x, y = edge_samples(network, self.X, *edge)
-        fit = fit_symbol(symbol, x, y)
+        fit = fit_symbol(symbol, *edge_samples(network, self.rows, *edge))
         trial = with_fit(network, edge, symbol, fit.parameters)
         return self._polished(trial) if math.isfinite(self._value(trial)) else None
 

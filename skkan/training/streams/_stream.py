@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
+from skkan.data._weighted_rows import WeightedRows
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
@@ -22,8 +22,6 @@ ROUNDING = 1e-9
 # many times as many as before.
 WORTH_A_START = 2.0
 
-Samples = tuple[FloatArray, FloatArray, FloatArray]
-
 
 @dataclass(frozen=True)
 class Stream:
@@ -31,12 +29,8 @@ class Stream:
 
     Attributes
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Inputs of the latest samples, in the order in which they came.
-    target : ndarray of shape (n_samples, n_outputs)
-        Their targets.
-    weight : ndarray of shape (n_samples,)
-        Their weights.
+    latest : WeightedRows
+        The latest samples, in the order in which they came.
     memory : Memory or None
         What all earlier samples say of the parameters.
     ground : float
@@ -50,9 +44,7 @@ class Stream:
         that is to be kept.
     """
 
-    X: FloatArray
-    target: FloatArray
-    weight: FloatArray
+    latest: WeightedRows
     memory: Memory | None
     ground: float
     parameters: FloatArray
@@ -61,10 +53,10 @@ class Stream:
     n_pending: int = 0
 
     @classmethod
-    def started(cls, samples: Samples, network: Network) -> "Stream":
+    def started(cls, samples: WeightedRows, network: Network) -> "Stream":
         """Return the stream whose first samples a network has just been trained on."""
         limit = MAX_GROWTH * network.grid_size
-        return cls(*samples, None, 0.0, network.get_parameters(), limit, len(samples[0]))
+        return cls(samples, None, 0.0, network.get_parameters(), limit, len(samples))
 
     @classmethod
     def after_fit(
@@ -75,10 +67,10 @@ class Stream:
         if not rows.complete or len(network.layers) > 1:
             rows, ground = recalled(network, rows, penalty, loss, rows.total)
         # The first are the first to go; they should not all come from one corner.
-        order = np.random.default_rng(0).permutation(len(rows.X))
-        samples = rows.X[order], rows.target[order], rows.weight[order]
+        own = rows.taken(np.random.default_rng(0).permutation(len(rows)))
+        samples = WeightedRows(own.X, own.target, own.weight)
         limit = MAX_GROWTH * network.grid_size
-        return cls(*samples, None, ground, network.get_parameters(), limit)
+        return cls(samples, None, ground, network.get_parameters(), limit)
 
     def after_edit(
         self, network: Network, rows: TypicalRows, penalty: Penalty, loss: Loss
@@ -87,20 +79,16 @@ class Stream:
 
         A memory belongs to the parameters where it was taken; what it stands for is recalled anew.
         """
-        latest = self.X, self.target, self.weight
-        gone, ground = rows.total - float(self.weight.sum()), 0.0
+        latest = self.latest
+        gone, ground = rows.total - latest.total, 0.0
         if gone > ROUNDING * rows.total:
             old, ground = recalled(network, rows, penalty, loss, gone)
-            latest = _joined((old.X, old.target, old.weight), latest)
-        return Stream(*latest, None, ground, network.get_parameters(), self.max_grid_size)
+            latest = old.joined(latest)
+        return Stream(latest, None, ground, network.get_parameters(), self.max_grid_size)
 
     def is_of(self, network: Network) -> bool:
         """Return whether the network is still the one that this is for."""
         return np.array_equal(self.parameters, network.get_parameters())
-
-    def joined(self, samples: Samples) -> Samples:
-        """Return the latest samples and those of a batch."""
-        return _joined((self.X, self.target, self.weight), samples)
 
     def starts_anew(self, n_samples: int, n_parameters: int, varies: bool) -> bool:
         """Return whether training should start from scratch.
@@ -119,13 +107,13 @@ class Stream:
         """
         if not self.n_started or self.memory is not None:
             return False
-        n_all = len(self.X) + n_samples
+        n_all = len(self.latest) + n_samples
         few = self.n_started < n_parameters and n_all >= WORTH_A_START * self.n_started
         return varies or few
 
     def with_batch(
         self,
-        samples: Samples,
+        samples: WeightedRows,
         memory: Memory | None,
         network: Network,
         penalty: Penalty,
@@ -138,8 +126,8 @@ class Stream:
 
         Parameters
         ----------
-        samples : tuple of ndarray
-            The latest samples and those of the batch: inputs, targets and weights.
+        samples : WeightedRows
+            The latest samples and those of the batch.
         memory : Memory or None
             Of the samples before, for `network`.
         network : Network
@@ -154,18 +142,12 @@ class Stream:
             Number of the latest samples that it has not been trained on.
         """
         parameters = network.get_parameters()
-        X, target, weight = samples
-        count = max(len(X) - MAX_ROWS, 0)
-        if count and remember:
-            data = TrainingData.of(X[:count], target[:count], weight[:count], network.scaling)
-            memory = StreamObjective(network, data, loss, penalty, memory).memory(parameters)
+        count = max(len(samples) - MAX_ROWS, 0)
         # Copies, lest a part keep the whole alive.
-        latest = X[count:].copy(), target[count:].copy(), weight[count:].copy()
+        gone, latest = samples.split(count)
+        if count and remember:
+            data = gone.scaled(network.scaling)
+            memory = StreamObjective(network, data, loss, penalty, memory).memory(parameters)
         started = 0 if count else self.n_started
-        limit, pending = self.max_grid_size, min(n_pending, len(X) - count)
-        return Stream(*latest, memory, self.ground, parameters, limit, started, pending)
-
-
-def _joined(old: Samples, new: Samples) -> Samples:
-    X, target, weight = (np.concatenate(pair) for pair in zip(old, new, strict=True))
-    return X, target, weight
+        limit, pending = self.max_grid_size, min(n_pending, len(latest))
+        return Stream(latest, memory, self.ground, parameters, limit, started, pending)

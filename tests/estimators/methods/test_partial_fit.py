@@ -469,7 +469,7 @@ def test_what_is_kept_of_a_batch_does_not_keep_the_batch_alive():
     X, y = draw(1500, n_columns=2)
     model = KANRegressor((), alpha=1e-3).partial_fit(X, y)
     stream = model._stream
-    for values in (stream.X, stream.target, stream.weight):
+    for values in (stream.latest.X, stream.latest.target, stream.latest.weight):
         assert values.base is None
 
 
@@ -482,3 +482,20 @@ def test_thread_limits_are_put_back():
         before = limits()
         KANRegressor((), alpha=1e-3).partial_fit(X, y).partial_fit(X, y)
         assert limits() == before
+
+
+@pytest.mark.parametrize("hidden", [(), (2,)])
+def test_rows_that_nothing_can_be_learned_from_are_refused(hidden):
+    X, y = draw(60, n_columns=2)
+    model = KANRegressor(hidden, alpha=1e-4, random_state=0).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="X lies so far beyond the batches before"):
+        model.partial_fit(1e20 * X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-310])
+def test_weights_that_cannot_be_added_up_are_refused(weight):
+    X, y = draw(30, n_columns=2)
+    with pytest.raises(ValueError, match="sample_weight has"):
+        KANRegressor((), alpha=1e-4).partial_fit(X, y, sample_weight=np.full(30, weight))

@@ -52,6 +52,41 @@ def test_the_right_function_is_suggested_in_spite_of_noise(seed):
     assert first == ["x^2", "exp", "x"]
 
 
+def test_rows_of_little_weight_have_little_to_say_about_symbols():
+    # Where next to no weight is, the curve is no exponential, and the edge follows that.
+    rng = np.random.default_rng(0)
+    X = np.sort(rng.uniform(-1.0, 3.0, size=(400, 1)), axis=0)
+    junk = X[:, 0] > 1.0
+    target = np.where(junk, np.cos(4.0 * X[:, 0]), np.exp(X[:, 0]))
+    weight = np.where(junk, 1e-9, 1.0)
+    model = KANRegressor((), grid_size=20, alpha=1e-9).fit(X, target, sample_weight=weight)
+    names = ["exp", "sin", "j0", "x^2"]
+    assert model.suggest_symbolic(0, 0, 0, symbols=names)[0]["symbol"] == "exp"
+    assert model.auto_symbolic(0.9, symbols=names).network_.layers[0].symbols[0, 0]
+    left = model.network_.layers[0].symbols[0, 0]
+    assert left.function.name == "exp"
+
+
+@pytest.mark.parametrize("scale", [1e150, 1e-150])
+def test_formulas_of_columns_in_extreme_units(scale):
+    X = scale * np.linspace(-1.0, 1.0, 60)[:, None]
+    model = KANRegressor((), random_state=0).fit(X, np.sin(3.0 * X[:, 0] / scale))
+    np.testing.assert_allclose(model.to_function()(X), model.predict(X), atol=1e-12)
+    formula = sympy.lambdify("x0", model.to_sympy())
+    np.testing.assert_allclose(formula(X[:, 0]), model.predict(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("parameters", ["abcd", 5, [1.0, 2.0], [1.0, np.nan, 0.0, 0.0]])
+def test_parameters_of_a_symbol_are_named(model, parameters):
+    with pytest.raises(ValueError, match="parameters must be four finite numbers"):
+        model.fix_symbolic(0, 0, 0, "sin", parameters)
+
+
+def test_a_language_that_is_no_string_is_named(model):
+    with pytest.raises(ValueError, match="language must be one of"):
+        model.to_code(["c"])
+
+
 def test_samples_outside_the_domain_of_a_symbol_are_named():
     X = np.linspace(1.0, 4.0, 200)[:, None]
     model = KANRegressor((), random_state=0).fit(X, np.log(X[:, 0]))

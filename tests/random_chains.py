@@ -1,0 +1,316 @@
+"""Random chains of public methods after a fit, and what has to hold after every step."""
+
+import copy
+import pickle
+import re
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from random_fits import NAMES
+from sklearn.exceptions import ConvergenceWarning
+
+from skkan import KANClassifier, KANRegressor
+from skkan.training._progress import Phase
+
+SYMBOLS = ("0", "x", "x^2", "exp", "sin", "log", "sqrt", "1/x", "tanh", "abs", "sign")
+FEW = ("x", "x^2", "exp", "sin")
+# Words that a message has to have one of: arguments, attributes and methods that it is about.
+KNOWN = re.compile(
+    NAMES.pattern + r"|edge|grid_size|threshold|symbol|parameters|partial_fit|derivative|formula"
+)
+COPYING = ("prune", "prune_inputs", "refine", "copy", "pickle")
+LABELS = {
+    "numbers": lambda codes: codes,
+    "strings": lambda codes: np.array(["no", "yes", "\N{GREEK SMALL LETTER ALPHA}"])[codes],
+    "objects": lambda codes: np.array(["no", "yes", "maybe"], dtype=object)[codes],
+    "bool": lambda codes: codes > 0,
+    "negative": lambda codes: -10 * codes,
+}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A fit, and what is done to it afterwards."""
+
+    seed: int
+    n_rows: int
+    noise: float
+    labels: str | None
+    weighted: bool
+    parameters: dict[str, Any]
+    steps: tuple[tuple[str, int], ...]
+
+    def estimator(self):
+        """Return the estimator, not fitted."""
+        cls = KANClassifier if self.labels else KANRegressor
+        return cls(random_state=0, **self.parameters)
+
+    def samples(self, rng, n_rows=None):
+        """Return X, y and weights."""
+        n_rows = n_rows or self.n_rows
+        X = rng.uniform(-1.0, 1.0, size=(n_rows, 2))
+        X[:, 1] = np.where(rng.random() < 0.3, np.round(X[:, 1]), X[:, 1])
+        y = np.sin(3.0 * X[:, 0]) * (1.0 + X[:, 1]) + self.noise * rng.normal(size=n_rows)
+        weight = np.round(3.0 * rng.random(n_rows)) + (0.5 if rng.random() < 0.5 else 0.0)
+        weight[0] = 1.0
+        weight = weight if self.weighted else None
+        if not self.labels:
+            return X, y, weight
+        codes = (y > 0.3).astype(int)
+        codes[: min(2, n_rows)] = np.arange(min(2, n_rows))
+        return X, LABELS[self.labels](codes), weight
+
+
+def chains() -> st.SearchStrategy[Chain]:
+    """Return a strategy for chains."""
+    steps = [name.removeprefix("_do_") for name in vars(Walk) if name.startswith("_do_")]
+    parameters = st.fixed_dictionaries(
+        {
+            "hidden_layer_sizes": st.sampled_from([(), (1,), (2,), (2, 1), ((1, 1),)]),
+            "max_iter": st.sampled_from([3, 15, 60]),
+            "grid_size": st.sampled_from([2, 3, 5]),
+            "n_restarts": st.just(1),
+        },
+        optional={
+            "alpha": st.sampled_from([0.0, 1e-12, 1e-4, 1.0]),
+            "degree": st.sampled_from([1, 2]),
+            "base_function": st.sampled_from(["silu", "identity"]),
+            "solver": st.sampled_from(["adam", "lm", "lbfgs"]),
+            "extrapolation": st.just("constant"),
+            "warm_start": st.just(True),
+        },
+    )
+    return st.builds(
+        Chain,
+        seed=st.integers(0, 10**6),
+        n_rows=st.integers(6, 60),
+        noise=st.sampled_from([0.0, 0.1]),
+        labels=st.sampled_from([None, None, None, *LABELS]),
+        weighted=st.booleans(),
+        parameters=parameters,
+        steps=st.lists(
+            st.tuples(st.sampled_from(steps), st.integers(0, 10**6)), min_size=1, max_size=5
+        ).map(tuple),
+    )
+
+
+@contextmanager
+def interrupted(after: int):
+    """Press Ctrl-C after so many iterations."""
+    step, seen = Phase.step, [0]
+
+    def stepping(self, loss, get_network):
+        stop = step(self, loss, get_network)
+        seen[0] += 1
+        if seen[0] == after:
+            raise KeyboardInterrupt
+        return stop
+
+    Phase.step = stepping
+    try:
+        yield
+    finally:
+        Phase.step = step
+
+
+class Walk:
+    """One chain on its way."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.model = chain.estimator()
+        self.X, y, weight = chain.samples(np.random.default_rng(chain.seed))
+        self.model.fit(self.X, y, sample_weight=weight)
+
+    def run(self) -> None:
+        """Take all steps, and assert after each what has to hold."""
+        self._check("fit")
+        for name, seed in self.chain.steps:
+            before, state = self.model, fingerprint(self.model)
+            try:
+                getattr(self, f"_do_{name}")(np.random.default_rng(seed))
+            except (ValueError, TypeError, AttributeError) as error:
+                self._check_refusal(name, error)
+                assert fingerprint(before) == state, f"{name} has failed and changed the model"
+                self.model = before
+                continue
+            if name in COPYING:
+                assert fingerprint(before) == state, f"{name} has changed the original"
+            self._check(name)
+
+    def _check_refusal(self, name: str, error: Exception) -> None:
+        if isinstance(error, AttributeError):
+            assert self.model.solver == "lbfgs", f"{name}: {error}"
+        assert KNOWN.search(str(error)), f"{name}: names nothing: {error}"
+        assert not isinstance(error, np.linalg.LinAlgError), name
+
+    def _check(self, name: str) -> None:
+        model, X = self.model, self.X
+        symbolic = any(layer.symbols for layer in model.network_.layers)
+        try:
+            expected = outputs(model, X)
+        except ValueError:
+            # Rows of a fit may lie outside of the domain of a function that came later.
+            if not symbolic:
+                raise
+            return
+        assert np.isfinite(expected).all(), name
+        assert np.isfinite(model.loss_), name
+        assert model.loss_ >= 0.0, name
+        for attribute in attributes(model):
+            for value in in_list(getattr(model, attribute)):
+                if np.asarray(value).dtype.kind == "f":
+                    assert np.isfinite(value).all(), f"{name}: {attribute}"
+        size = max(float(np.abs(expected).max()), 1e-300)
+        found = model.to_function()(X)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * size, err_msg=name)
+        scope: dict[str, Any] = {}
+        exec(model.to_code(), scope)
+        # An exponential may overflow on the way to a probability of 0.
+        with np.errstate(over="ignore"):
+            found = np.stack(np.broadcast_arrays(*in_list(scope["formula"](*X.T))), axis=-1)
+        found = found.reshape(expected.shape) if found.size == expected.size else found
+        if found.shape == expected.shape:
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * size, err_msg=name)
+
+    def _edge(self, rng, which="active"):
+        layers = self.model.network_.layers
+        edges = [
+            (depth, *edge)
+            for depth, layer in enumerate(layers)
+            for edge in np.argwhere(getattr(layer, which)).tolist()
+        ]
+        return edges[rng.integers(len(edges))] if edges else (0, 0, 0)
+
+    def _batch(self, rng):
+        kind, n_rows = rng.integers(4), int(rng.integers(1, 30))
+        X, y, weight = self.chain.samples(rng, n_rows if kind else max(n_rows, 3))
+        if kind == 1:
+            X = 1.5 * X
+        if kind == 2:
+            X = np.repeat(X[:1], len(X), axis=0)
+        if self.chain.labels:
+            known = np.isin(y, self.model.classes_)
+            y = np.where(known, y, self.model.classes_[0]).astype(self.model.classes_.dtype)
+        return X, y, weight
+
+    def _do_prune(self, rng):
+        self.model = self.model.prune(*(10.0 ** rng.uniform(-3, -0.5, 2)).tolist())
+
+    def _do_prune_inputs(self, rng):
+        self.model = self.model.prune_inputs(float(10.0 ** rng.uniform(-3, 0)))
+
+    def _do_refine(self, rng):
+        self.model = self.model.refine(self.model.network_.grid_size + int(rng.integers(0, 5)))
+
+    def _do_copy(self, _):
+        self.model = copy.deepcopy(self.model)
+
+    def _do_pickle(self, _):
+        other = pickle.loads(pickle.dumps(self.model))
+        assert fingerprint(other) == fingerprint(self.model)
+        np.testing.assert_array_equal(outputs(other, self.X), outputs(self.model, self.X))
+        self.model = other
+
+    def _do_fix_symbolic(self, rng):
+        given = rng.normal(size=4).tolist() if rng.random() < 0.3 else None
+        self.model.fix_symbolic(*self._edge(rng), SYMBOLS[rng.integers(len(SYMBOLS))], given)
+
+    def _do_unfix_symbolic(self, rng):
+        edges = [
+            (depth, *edge)
+            for depth, layer in enumerate(self.model.network_.layers)
+            for edge in layer.symbols
+        ]
+        edge = edges[rng.integers(len(edges))] if edges else self._edge(rng)
+        self.model.unfix_symbolic(*edge)
+
+    def _do_auto_symbolic(self, rng):
+        self.model.auto_symbolic(float(rng.uniform(0.0, 1.0)), float(rng.random()), FEW)
+
+    def _do_suggest_symbolic(self, rng):
+        table = self.model.suggest_symbolic(*self._edge(rng), 3, FEW)
+        assert all(np.isfinite([row[key] for key in "abcd"]).all() for row in table)
+
+    def _do_partial_fit(self, rng):
+        X, y, weight = self._batch(rng)
+        self.model.partial_fit(X, y, sample_weight=weight)
+
+    def _do_interrupted_partial_fit(self, rng):
+        with interrupted(int(rng.integers(1, 6))):
+            try:
+                self._do_partial_fit(rng)
+            except KeyboardInterrupt:
+                # Raised where it is not the end of a training that may be ended.
+                return
+
+    def _do_refit(self, rng):
+        X, y, weight = self._batch(rng)
+        self.model.refit(X, y, sample_weight=weight)
+
+    def _do_fit(self, rng):
+        X, y, weight = self.chain.samples(rng)
+        self.model.fit(X, y, sample_weight=weight)
+
+    def _do_interrupted_fit(self, rng):
+        with interrupted(int(rng.integers(1, 8))):
+            self._do_fit(rng)
+
+    def _do_interrupted_refit(self, rng):
+        with interrupted(int(rng.integers(1, 8))):
+            self._do_refit(rng)
+
+    def _do_set_alpha(self, rng):
+        self.model.set_params(alpha=["auto", 1e-6, 0.1][rng.integers(3)])
+
+    def _do_readings(self, _):
+        model = self.model
+        model.feature_interactions(self.X)
+        repr(model), model._repr_html_()
+        if isinstance(model, KANRegressor):
+            model.gradient(self.X)
+            if model._state.posterior is not None:
+                assert np.isfinite(model.predict(self.X, return_std=True)[1]).all()
+
+
+def in_list(value):
+    """Return what a function has returned as a sequence of outputs."""
+    return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
+def outputs(model, X):
+    """Return predictions or probabilities."""
+    return model.predict_proba(X) if isinstance(model, KANClassifier) else model.predict(X)
+
+
+def attributes(model):
+    """Return the names of the public fitted attributes that are there."""
+    names = [*dir(type(model)), *vars(model)]
+    names = {name for name in names if name.endswith("_") and not name.startswith("_")}
+    return sorted(name for name in names if hasattr(model, name))
+
+
+def fingerprint(model):
+    """Return what has to be the same, to the bit, for a model that is left alone."""
+    values = {name: getattr(model, name) for name in attributes(model) if name != "network_"}
+    network = model.network_
+    return (
+        network.get_parameters().tobytes(),
+        [pickle.dumps(layer.grid.breakpoints) for layer in network.layers],
+        [layer.active.tobytes() for layer in network.layers],
+        repr(sorted((name, str(value)) for name, value in values.items())),
+        repr(model.get_params()),
+    )
+
+
+def check(chain: Chain) -> None:
+    """Run a chain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        Walk(chain).run()
