@@ -267,7 +267,7 @@ def fitted_state(model):
     ("batch", "message"),
     [
         (lambda X, y: (X[:, :2], y), "X has 2 features"),
-        (lambda X, y: (np.where(X > 0.9, np.nan, X), y), "NaN"),
+        (lambda X, y: (np.where(X > 0.9, np.inf, X), y), "infinity"),
         (lambda X, y: (X, np.stack([y, y], axis=1)), "1 outputs, but y has 2 targets"),
         (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
         (lambda X, y: (X, 1e300 * y), "so far beyond the batches before"),
