@@ -212,6 +212,17 @@ def extrapolated_differences(
     return (4.0 * central_differences(function, x, step) - coarse) / 3.0
 
 
+def directional_differences(
+    function: Callable[[FloatArray], float | FloatArray],
+    x: FloatArray,
+    directions: FloatArray,
+    step: float = 1e-5,
+) -> FloatArray:
+    """Return :func:`extrapolated_differences` along each of the directions, their rows."""
+    start = np.zeros(len(directions))
+    return extrapolated_differences(lambda t: function(x + t @ directions), start, step)
+
+
 def assert_close(actual: FloatArray, expected: FloatArray, tolerance: float) -> None:
     """Compare with a tolerance relative to the largest expected magnitude."""
     largest = float(np.abs(expected).max(initial=0.0))

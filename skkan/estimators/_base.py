@@ -176,13 +176,18 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             )
         return tuple(int(size) for size in sizes)
 
-    def _settings(
-        self, n_samples: int, n_inputs: int, n_outputs: int, network: Network | None
-    ) -> Settings:
-        """Return how to train; a network to be kept takes precedence over the parameters."""
+    def _n_edges(self, data: Samples) -> int:
+        """Return the number of edges of a network of the default shape."""
+        return max(DEFAULT_WIDTH, data.n_outputs) * (data.n_inputs + data.n_outputs)
+
+    def _settings(self, data: Samples, network: Network | None, few: bool = False) -> Settings:
+        """Return how to train; a network to be kept takes precedence over the parameters.
+
+        With `few` samples a network of no given shape has no hidden layers.
+        """
         if network is None:
-            arities = self._arities(n_outputs)
-            shape = (n_inputs, *map(len, arities), n_outputs)
+            arities = () if few else self._arities(data.n_outputs)
+            shape = (data.n_inputs, *map(len, arities), data.n_outputs)
             grid_sizes, degree, base = self._grid_sizes(), self.degree, self.base_function
         else:
             first = network.layers[0]
@@ -191,7 +196,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         solver = self.solver
         if solver == "auto":
             n_features = grid_sizes[-1] + degree + (base != "zero")
-            solver = choose_solver(shape, n_features, n_samples, arities)
+            solver = choose_solver(shape, n_features, data.n_samples, arities)
         shares = {"uniform": 0.0, "quantile": 1.0}
         share = shares[self.knots] if isinstance(self.knots, str) else float(self.knots)
         return Settings(
@@ -353,10 +358,9 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         """
         data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
-            data.n_samples,
-            data.n_inputs,
-            data.n_outputs,
+            data,
             self.network_ if go_on or self._keeps_shape(data) else None,
+            few=self._is_free(streaming) and data.total < self._n_edges(data),
         )
         sites = self._sites(scaling, order)
         settings = replace(settings, compare_additive=not streaming, sites=sites)

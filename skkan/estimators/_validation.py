@@ -34,6 +34,7 @@ class ValidationMixin(TableMixin):
                 "X is sparse, but KANs need dense data. Use X.toarray(), "
                 "OneHotEncoder(sparse_output=False), or TruncatedSVD for many columns."
             )
+        _check_names(X)
         try:
             valid = self._inputs(X, *y, **options)
         except Exception as error:
@@ -155,14 +156,18 @@ class ValidationMixin(TableMixin):
         return out
 
 
-def _explain(error: Exception, X: Any, *y: Any) -> None:
-    """Raise an error that says what is wrong with the samples, if their own does not."""
-    names = getattr(X, "columns", None)
-    if names is not None and len(set(names)) < len(names):
-        twice = next(name for number, name in enumerate(names) if name in list(names)[:number])
+def _check_names(X: Any) -> None:
+    """Refuse columns of one name, which scikit-learn before 1.7 lets pass."""
+    names = list(getattr(X, "columns", ()))
+    if len(set(names)) < len(names):
+        twice = next(name for number, name in enumerate(names) if name in names[:number])
         raise ValueError(
             f"X has more than one column called {twice!r}. Give every column a name of its own."
-        ) from error
+        )
+
+
+def _explain(error: Exception, X: Any, *y: Any) -> None:
+    """Raise an error that says what is wrong with the samples, if their own does not."""
     if not isinstance(error, TypeError | ValueError):
         return
     n_dimensions = getattr(X, "ndim", 2)

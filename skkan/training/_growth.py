@@ -125,7 +125,12 @@ class Growth:
         return self._raced(own, analysis.best)
 
     def _leaves_structure(self, network: Network, found: Solution) -> bool:
-        """Whether noise is far below the target, or residuals of neighbours are alike."""
+        """Whether noise is far below the target, or residuals of neighbours are alike.
+
+        Where there are too few samples to train other networks, that cannot be told.
+        """
+        if len(self.problem.settings.shape) == 2:
+            return False
         level = max(found.noise)
         if level < FORMULA_NOISE:
             return True

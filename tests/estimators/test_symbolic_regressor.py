@@ -106,7 +106,7 @@ def test_noise_keeps_the_structure():
 def test_trifles_of_noise_are_left_out():
     X = sample(n_samples=200)
     y = X[:, 0] * X[:, 1] + 0.05 * np.random.default_rng(1).normal(size=len(X))
-    model = search([(2,)], n_restarts=4, random_state=0).fit(X, y)
+    model = search([(2,)], n_restarts=2, random_state=0).fit(X, y)
     assert float(sympy.simplify(model.sympy() / (x0 * x1))) == pytest.approx(1.0, abs=0.05)
 
 
@@ -256,7 +256,7 @@ def test_formulas_are_not_continued_beyond_their_domain():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @estimator_checks.parametrize_with_checks(
-    [KANSymbolicRegressor([()], grid_size=3, n_restarts=1, symbols=["x", "x^2"])]
+    [KANSymbolicRegressor([()], grid_size=3, n_restarts=1, symbols=["x"])]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

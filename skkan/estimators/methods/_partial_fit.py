@@ -177,7 +177,7 @@ class StreamingMixin:
         n_new = stream.n_pending + len(X)
         untrained = together.taken(np.arange(len(together) - n_new, len(together)))
         batch, data = untrained.scaled(network.scaling), together.scaled(network.scaling)
-        settings = self._settings(len(data.inputs), X.shape[1], target.shape[1], network)
+        settings = self._settings(data, network)
         settings = replace(settings, solver=solver, sites=self._sites(network.scaling))
         problem = Problem(data, None, loss, settings, network.scaling)
         penalty = problem.first_penalty(network)

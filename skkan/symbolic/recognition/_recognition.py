@@ -39,6 +39,8 @@ Edge = tuple[int, int, int]
 N_KEPT, N_TRIED = 8, 5
 BRIEF, LONG = 25, 100
 MAX_SWEEPS = 3
+# Edges that are taken away for a trial, of all that there are.
+MOST_TRIED = 12
 SIMPLEST = ("x", "x^2")
 # Half the mean squared error of standardised targets: a relative error of 1e-9 is rounding, and
 # above an explained share of 0.9999 a misfit is that of the splines rather than noise.
@@ -192,10 +194,15 @@ class Recogniser:
                 self._after_each()
         return candidate
 
-    def _replaced(self, network: Network, edge: Edge, symbol: Symbol) -> Candidate | None:
+    def _exchanged(self, network: Network, edge: Edge, symbol: Symbol) -> tuple[Network, float]:
+        """Return a network with another symbol on an edge, and its loss as it is."""
         fit = fit_symbol(symbol, *edge_samples(network, self.rows, *edge))
         trial = with_fit(network, edge, symbol, fit.parameters)
-        return self._polished(trial) if math.isfinite(self._value(trial)) else None
+        return trial, self._value(trial)
+
+    def _replaced(self, network: Network, edge: Edge, symbol: Symbol) -> Candidate | None:
+        trial, loss = self._exchanged(network, edge, symbol)
+        return self._polished(trial) if math.isfinite(loss) else None
 
     def _swept(self, best: Candidate, shortlist: dict[Edge, list[Symbol]]) -> Candidate:
         """Exchange one symbol at a time as long as that pays."""
@@ -215,19 +222,23 @@ class Recogniser:
         return best
 
     def _thinned(self, best: Candidate) -> None:
-        """Take away or straighten the edge that costs least, until one is left."""
+        """Take away or straighten the edge that costs least, until one is left.
+
+        Of many edges those are tried that cost least before the others have made up for them.
+        """
         while True:
-            trials = []
-            for edge in _symbolic(best.network):
-                own = _symbol_at(best.network, edge)
-                for name in ("0", "x"):
-                    if symbol_price(LIBRARY[name]) < symbol_price(own):
-                        other = self._replaced(best.network, edge, LIBRARY[name])
-                        if other:
-                            trials.append(other)
-            if not trials:
+            trials = [
+                self._exchanged(best.network, edge, LIBRARY[name])
+                for edge in _symbolic(best.network)
+                for name in ("0", "x")
+                if symbol_price(LIBRARY[name]) < symbol_price(_symbol_at(best.network, edge))
+            ]
+            finite = [trial for trial in trials if math.isfinite(trial[1])]
+            finite.sort(key=lambda trial: trial[1])
+            found = [self._polished(network) for network, _ in finite[:MOST_TRIED]]
+            if not found:
                 return
-            best = min(trials, key=lambda own: (max(own.loss, EXACT), own.complexity))
+            best = min(found, key=lambda own: (max(own.loss, EXACT), own.complexity))
 
 
 def _symbol_at(network: Network, edge: Edge) -> Symbol:

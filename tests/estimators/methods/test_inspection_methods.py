@@ -50,7 +50,7 @@ def assert_same_model(estimator, state, X, before):
 
 @pytest.mark.parametrize("hidden", ["auto", (1,)])
 def test_an_unused_feature_has_no_score(hidden):
-    X, y = sum_data()
+    X, y = sum_data(600)
     model = KANRegressor(hidden, random_state=0).fit(X, y)
     scores = model.feature_importances_
     assert scores[3] < 1e-3
