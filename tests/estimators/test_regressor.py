@@ -44,7 +44,7 @@ def test_hidden_layer_sizes(sizes, shape):
 
 @pytest.mark.parametrize(("n_targets", "width"), [(1, 5), (3, 5), (7, 7)])
 def test_hidden_layer_sizes_by_default(n_targets, width):
-    X, y = product_data(40)
+    X, y = product_data(100)
     Y = np.outer(y, np.arange(1.0, n_targets + 1.0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
