@@ -349,6 +349,14 @@ class Penalty:
         ]
         return other
 
+    def with_outputs_times(self, factors: FloatArray) -> "Penalty":
+        """Return the penalty with weights of edges into output ``k`` times ``factors[k]``."""
+        weights = [layer.weights for layer in self.layers]
+        weights[-1] = {
+            name: self.bounded(name, weight * factors) for name, weight in weights[-1].items()
+        }
+        return self.with_weights(weights)
+
     def with_inputs(self, order: NDArray[np.intp]) -> "Penalty":
         """Return the penalty of the network whose input ``i`` is input ``order[i]`` of this one."""
         other = copy.copy(self)

@@ -231,8 +231,12 @@ def update_smoothing(
     by_layer: list[dict[str, FloatArray]] = []
     coefs, covariances = network.split(parameters), posterior.covariances
     parts = zip(network.layers, penalty.layers, coefs, covariances, strict=True)
-    for layer, own, coef, covariance in parts:
+    for depth, (layer, own, coef, covariance) in enumerate(parts):
         energies, splined = own.energies(coef), layer.splined
+        # One weight for all edges into the outputs is one in units of each output's noise.
+        shares = np.ones(1)
+        if depth == len(network.layers) - 1:
+            shares = loss.precision(objective.data.n_outputs)
         by_edge.append({})
         by_layer.append({})
         for name, form in own.forms.items():
@@ -244,8 +248,9 @@ def update_smoothing(
             prior_log_det += float(splined.sum(axis=1) @ own.log_dets[name])
             rank_sum += rank * int(splined.sum())
             best = unit / n * gamma / np.maximum(energy, TINY)
-            common = unit / n * gamma.sum() / max(float(energy.sum()), TINY)
-            for found, value in ((by_edge, best), (by_layer, np.full_like(weight, common))):
+            common = unit / n * gamma.sum() / max(float((energy * shares).sum()), TINY)
+            equal = np.broadcast_to(common * shares, weight.shape)
+            for found, value in ((by_edge, best), (by_layer, equal)):
                 found[-1][name] = np.where(splined, penalty.bounded(name, value), weight)
     # The prior of the constants, which cancels the same part of the posterior.
     per_feature = penalty.gauge_weight / network.layers[0].grid.n_splines

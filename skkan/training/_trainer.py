@@ -298,8 +298,11 @@ class Trainer:
         def attempt(before: State, weight: float) -> State:
             network = before.network.copy()
             self.problem.follow(network, network.grid_size)
+            data_fit = before.next_data_fit
             penalty = self.problem.penalty(network, weight, weight)
-            trial = State(network, penalty, data_fit=before.next_data_fit)
+            if data_fit is not None:
+                penalty = penalty.with_outputs_times(data_fit.precision(self.data.n_outputs))
+            trial = State(network, penalty, data_fit=data_fit)
             return self._with_evidence(trial, rows, phase)
 
         start_weight = float(state.penalty.layers[0].weights["rough"].max())
