@@ -234,7 +234,7 @@ def update_smoothing(
     for depth, (layer, own, coef, covariance) in enumerate(parts):
         energies, splined = own.energies(coef), layer.splined
         # One weight for all edges into the outputs is one in units of each output's noise.
-        shares = np.ones(1)
+        shares: FloatArray = np.ones(1)
         if depth == len(network.layers) - 1:
             shares = loss.precision(objective.data.n_outputs)
         by_edge.append({})
