@@ -50,18 +50,18 @@ class Part:
     dof: float
 
 
-def parts_of(solution: Solution, noise: FloatArray) -> list[Part]:
+def parts_of(solution: Solution, blur: FloatArray) -> list[Part]:
     """Return what the network is made of, by output, main effects first.
 
     Parameters
     ----------
     solution : Solution
         The fit.
-    noise : ndarray of shape (n_outputs,)
-        Variance of the noise of every output.
+    blur : ndarray of shape (n_outputs,)
+        What is too small to be seen, as a variance of every output.
     """
     kept: list[Part] = []
-    for k, level in enumerate(noise):
+    for k, level in enumerate(blur):
         parts = [*_main_effects(solution, k), *_products(solution, k)]
         order = np.argsort([own.variance for own in parts], kind="stable")
         hidden = np.cumsum([parts[place].variance for place in order]) <= HIDDEN * level

@@ -63,15 +63,18 @@ class Layout:
         What is added to them.
     free : ndarray of bool of shape (n_logs,)
         Logarithms to be chosen.
+    copies : int, default=1
+        How often the columns are there, one block after the other, with the same variances.
     """
 
     sizes: NDArray[np.intp]
     sums: FloatArray
     fixed: FloatArray
     free: NDArray[np.bool_]
+    copies: int = 1
 
     @classmethod
-    def of(cls, design: Design, noise: bool) -> "Layout":
+    def of(cls, design: Design, noise: bool, copies: int = 1) -> "Layout":
         """Lay out a design; `noise` says whether its variance is to be chosen."""
         used = design.used
         d, sizes = len(used), design.sizes
@@ -87,7 +90,12 @@ class Layout:
         free = np.abs(sums).sum(axis=0) > 0.0
         free[d : 2 * d] = bool(design.terms)
         free[-1] = noise
-        return cls(sizes, sums, fixed, free)
+        return cls(sizes, sums, fixed, free, copies)
+
+    @property
+    def owner(self) -> NDArray[np.intp]:
+        """The group of every column."""
+        return np.tile(np.repeat(np.arange(len(self.sizes)), self.sizes), self.copies)
 
     def first(self) -> FloatArray:
         """Return logarithms to start from."""
@@ -100,7 +108,7 @@ class Layout:
 
     def variances(self, logs: FloatArray) -> FloatArray:
         """Return the prior variance of every column."""
-        return np.repeat(np.exp(np.clip(self.sums @ logs + self.fixed, -25.0, 8.0)), self.sizes)
+        return np.exp(np.clip(self.sums @ logs + self.fixed, -25.0, 8.0))[self.owner]
 
     def prior(self, logs: FloatArray) -> tuple[float, FloatArray]:
         """Return minus the log of the logarithms' prior, and its gradient."""
@@ -127,7 +135,7 @@ class Response:
     cross : ndarray of shape (n_columns,)
         ``X'Wt``.
     square : float
-        ``t'Wt``.
+        ``t'Wt``; up to a constant where the noise is given.
     count : float
         Number of samples; it is asked for where the noise is to be chosen.
     """
@@ -209,14 +217,14 @@ def posterior(layout: Layout, response: Response, logs: FloatArray) -> tuple[Pos
     coef = root * c
     fitted = np.where(live, response.cross + left, 2.0 * left) @ coef
     rss = response.square - float(fitted) + float(weight[rest] @ c[rest] ** 2) * noise
-    rss = max(rss, np.finfo(float).tiny)
+    if layout.free[-1]:
+        rss = max(rss, np.finfo(float).tiny)
     size = float(c @ c)
     log_det = 2.0 * float(np.log(factor.diagonal()).sum())
     log_det += float(np.log1p(weight[rest]).sum())
     prior, gradient = layout.prior(logs)
     value = 0.5 * (response.count * logs[-1] + log_det + rss / noise + size) + prior
-    owner = np.repeat(np.arange(len(layout.sizes)), layout.sizes)
-    by_group = np.bincount(owner, 0.5 * (1.0 - leverage - c**2), len(layout.sizes))
+    by_group = np.bincount(layout.owner, 0.5 * (1.0 - leverage - c**2), len(layout.sizes))
     gradient += layout.sums.T @ by_group
     used = 1.0 - leverage
     gradient[-1] = 0.5 * (response.count - used.sum() - rss / noise)

@@ -1,7 +1,7 @@
-"""What a target asks of the fit: normal residuals, one logit, or a softmax.
+"""What a target asks of the fit: what a family of losses is, and normal residuals.
 
 A family turns samples into sums of squares, once for normal residuals, on working weights again and
-again for the log-losses, and hands them to the marginal likelihood.
+again for other losses (:mod:`skkan.anova._reweighted`), and hands them to the marginal likelihood.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +34,9 @@ class Solution:
         Log marginal likelihood of all outputs.
     loss : float
         Mean loss with the penalty.
+    blur : ndarray of shape (n_outputs,)
+        Variance of a change of every output that raises the mean loss by as much as there is of
+        it: of the noise, where residuals are normal. Zero while the fit is under way.
     """
 
     design: Design
@@ -42,6 +45,7 @@ class Solution:
     posteriors: tuple[Posterior, ...]
     evidence: float
     loss: float
+    blur: FloatArray
 
     @property
     def noise(self) -> FloatArray:
@@ -61,11 +65,18 @@ def joined(choices: Sequence[Solution]) -> Solution:
         coef[:count, k], used[:count, k] = own.coef[:, k], own.used[:, k]
     posteriors = tuple(own.posteriors[k] for k, own in enumerate(choices))
     evidence, loss = sum(own.evidence for own in posteriors), sum(own.loss for own in posteriors)
-    return Solution(largest.design, coef, used, posteriors, evidence, loss)
+    blur = np.array([own.blur[k] for k, own in enumerate(choices)])
+    return Solution(largest.design, coef, used, posteriors, evidence, loss, blur)
 
 
 class Family(Protocol):
     """A loss as the fit sees it."""
+
+    copies: int
+    """How many coefficients of a column are chosen at once."""
+
+    separate: bool
+    """Whether every output has variances, and may have interactions, of its own."""
 
     def solved(
         self,
@@ -113,6 +124,8 @@ class Normal:
     total: float
     max_iter: int = 25
     later_iter: int = 10
+    copies = 1
+    separate = True
 
     def solved(
         self,
@@ -137,13 +150,15 @@ class Normal:
             def step(own: Posterior, k: int = k) -> None:
                 coef[:, k], used[:, k] = own.coef, own.used
                 loss = own.loss + sum(other.loss for other in found)
-                watch(Solution(design, coef.copy(), used.copy(), (), own.evidence, loss))
+                blur = np.zeros(n_outputs)
+                watch(Solution(design, coef.copy(), used.copy(), (), own.evidence, loss, blur))
 
             start = layout.first() if logs is None else logs[k]
             found.append(maximised(layout, response, start, max_iter, step))
             coef[:, k], used[:, k] = found[-1].coef, found[-1].used
         evidence, loss = sum(own.evidence for own in found), sum(own.loss for own in found)
-        return Solution(design, coef, used, tuple(found), evidence, loss)
+        blur = np.array([own.noise for own in found])
+        return Solution(design, coef, used, tuple(found), evidence, loss, blur)
 
     def scores(
         self, solution: Solution, outputs: FloatArray, block: Block

@@ -98,7 +98,9 @@ class Fit:
 
     @property
     def best(self) -> Solution:
-        """Solution that the evidence prefers, for every output by itself."""
+        """Solution that the evidence prefers, for every output by itself where it can be."""
+        if not self.family.separate:
+            return self._best(0)
         n_outputs = self.levels[0].coef.shape[1]
         return joined([self._best(k) for k in range(n_outputs)])
 
@@ -114,17 +116,22 @@ class Fit:
     def _chance(self, level: Solution, new: int) -> float:
         """Return the gain in evidence that interactions picked by chance would bring."""
         d = len(level.design.used)
-        return CHANCE_GAIN * (new > LEAST_PAIRS) + 0.25 * _log_comb(comb(d, 2), new)
+        some = new > LEAST_PAIRS or not self.family.separate
+        return CHANCE_GAIN * some + 0.25 * _log_comb(comb(d, 2), new)
 
     def start(self, sample: Block) -> None:
         """Fit the main effects; `sample` holds some of the samples."""
         n_used = int((np.ptp(sample.inputs, axis=0) > 0.0).sum())
-        most = self.options.sizes[0] // max(n_used, 1)
+        most = self._room(1) // max(n_used, 1)
         most = int(np.clip(most, LEAST_FUNCTIONS, MOST_FUNCTIONS))
         options = self.options
         bases = Bases.of(sample, options.degree, most, options.smooth, sites=options.sites)
         self.design = Design(bases)
         self._solve(self.design, None, None)
+
+    def _room(self, order: int) -> int:
+        """Return how many columns a design may have."""
+        return self.options.sizes[order - 1] // self.family.copies
 
     def _solve(
         self, design: Design, logs: list[FloatArray] | None, before: Solution | None
@@ -139,7 +146,7 @@ class Fit:
         """Add interactions, the clearest first, as far as there is room."""
         before = self.levels[-1]
         order = max(len(one.term.columns) for one in findings)
-        room = self.options.sizes[order - 1] - before.design.n_columns
+        room = self._room(order) - before.design.n_columns
         terms: list[Finding] = []
         for one in findings:
             room -= one.term.size

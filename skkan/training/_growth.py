@@ -16,8 +16,9 @@ from scipy.spatial import cKDTree
 
 from skkan._typing import FloatArray
 from skkan.anova._as_network import Part, as_network, parts_of
-from skkan.anova._families import Normal, Solution
-from skkan.anova._model import Fit, Options
+from skkan.anova._families import Family, Normal, Solution
+from skkan.anova._model import LEAST_FUNCTIONS, Fit, Options
+from skkan.anova._reweighted import Reweighted
 from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import spread_rows
@@ -37,6 +38,11 @@ MOST_STRUCTURED = 0.1
 LEAST_LIKENESS, CLEAR = 0.3, 5.0
 NEIGHBOUR_ROWS, LEAST_NEIGHBOURS = 4000, 20
 LEAST_DOF = 1e-3
+# Samples times coefficients up to which the additive model of few intervals is tried.
+MOST_COMPARED = 3_000_000
+# Coefficients of main effects of several classes, which are chosen at once, at most.
+MOST_AT_ONCE = 2000
+INTERRUPTED = "Training interrupted; the best network so far is kept."
 ORDERS = ("main effects", "interactions of two", "interactions of three")
 
 
@@ -67,14 +73,27 @@ class _Stopped(Exception):  # noqa: N818
 def applies(problem: Problem) -> bool:
     """Whether the analysis of variance can serve these settings."""
     settings = problem.settings
+    n_inputs, n_outputs = settings.shape[0], settings.shape[-1]
+    if problem.loss.of_classes:
+        at_once = (n_outputs - 1) * n_inputs * (LEAST_FUNCTIONS + 1)
+        if at_once > MOST_AT_ONCE:
+            return False
     return (
         settings.alpha is None
         and problem.validation is None
         and settings.sparsity == 0.0
         and settings.base_function == "zero"
         and settings.solver != "adam"
-        and problem.loss.is_square
+        and (problem.loss.is_square or problem.loss.of_classes)
     )
+
+
+def family_of(problem: Problem) -> Family:
+    """Return what the loss of a problem asks of the analysis."""
+    data = problem.data
+    if problem.loss.is_square:
+        return Normal(data.total)
+    return Reweighted.of(problem.loss, data.total, data.n_outputs)
 
 
 @dataclass
@@ -102,7 +121,7 @@ class Growth:
         """Fit, and return the network with its penalty."""
         settings = self.problem.settings
         options = Options(degree=settings.degree, sites=settings.sites)
-        family = Normal(self.problem.data.total)
+        family = family_of(self.problem)
         analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)
         try:
             with tuned_for_blocks():
@@ -110,8 +129,7 @@ class Growth:
         except KeyboardInterrupt:
             if self._latest is None:
                 raise
-            message = "Training interrupted; the best network so far is kept."
-            warnings.warn(message, UserWarning, stacklevel=2)
+            warnings.warn(INTERRUPTED, UserWarning, stacklevel=2)
             found = analysis.best if analysis.levels else self._latest
             return replace(self._result(found), ended_early=True)
         except _Stopped:
@@ -119,10 +137,11 @@ class Growth:
             assert self._latest is not None
             converged = len(self.loss_curve) < settings.max_iter
             return replace(self._result(self._latest, converged=converged), ended_early=True)
-        own = self._result(analysis.best)
-        if not self._leaves_structure(own.network, analysis.best):
-            return own
-        return self._raced(own, analysis.best)
+        best = analysis.best
+        own = self._result(best)
+        if self.problem.loss.of_classes:
+            return self._or_stiffer(own, best)
+        return self._raced(own, best) if self._leaves_structure(own.network, best) else own
 
     def _leaves_structure(self, network: Network, found: Solution) -> bool:
         """Whether noise is far below the target, or residuals of neighbours are alike.
@@ -173,8 +192,7 @@ class Growth:
             raise _Stopped
 
     def _parts(self, found: Solution) -> list[Part]:
-        noise = found.noise if found.posteriors else np.zeros(found.coef.shape[1])
-        return parts_of(found, noise)
+        return parts_of(found, found.blur)
 
     def _network(self, found: Solution, parts: Sequence[Part]) -> Network:
         return as_network(found.design, found.coef[0], parts, self.problem.scaling)
@@ -232,6 +250,24 @@ class Growth:
             layer.weights["rough"][:] = HIGHEST_WEIGHT
             layer.weights["line"][:] = penalty.bounded("line", unit.mean() * np.ones(1))
         return penalty
+
+    def _or_stiffer(self, own: TrainingResult, found: Solution) -> TrainingResult:
+        """Return an additive model of few intervals where the evidence prefers it, of classes.
+
+        Roughness of second order is better where they can, or nearly, be separated.
+        """
+        problem = self.problem.of_additive_model()
+        n_inputs, n_outputs = problem.settings.shape
+        width = problem.settings.grid_sizes[-1] + problem.settings.degree
+        if self.problem.data.n_samples * n_inputs * n_outputs * width > MOST_COMPARED:
+            return own
+        trainer = Trainer(problem, self.progress, self.rng, "additive ")
+        try:
+            result = trainer.run()
+        except KeyboardInterrupt:
+            warnings.warn(INTERRUPTED, UserWarning, stacklevel=2)
+            return own
+        return result if trainer.best.log_evidence > found.evidence else own
 
     def _raced(self, own: TrainingResult, found: Solution) -> TrainingResult:
         """Train random networks as well, and return what the evidence prefers."""
