@@ -30,12 +30,13 @@ class AnalysisTerm(NamedTuple):
     columns : tuple of str
         Its columns.
     share : float
-        Its variance as a share of that of the target, on average over the targets; columns that
-        interact are taken to be independent.
+        Its variance as a share of that of the target, on average over the targets, or of that of
+        all terms where the outputs are log-odds; columns that interact are taken to be independent.
     dof : float
         Effective degrees of freedom.
     evidence : float
-        By how much the log marginal likelihood would fall without it.
+        By how much the log marginal likelihood would fall without it; about so much where there
+        are more than two classes.
     """
 
     columns: tuple[str, ...]

@@ -94,6 +94,8 @@ class AnalysisPosterior:
         What the sum nodes of the network have been divided by.
     coef, used : ndarray of shape (n_columns, n_outputs)
         Coefficients, and their effective degrees of freedom.
+    standardised : bool
+        Whether the variance of every target is 1, or the outputs are log-odds.
     """
 
     design: Design
@@ -103,12 +105,17 @@ class AnalysisPosterior:
     units: FloatArray
     coef: FloatArray
     used: FloatArray
+    standardised: bool = True
 
     @classmethod
-    def of(cls, found: Solution, order: NDArray[np.intp], units: FloatArray) -> "AnalysisPosterior":
+    def of(
+        cls, found: Solution, order: NDArray[np.intp], units: FloatArray, standardised: bool
+    ) -> "AnalysisPosterior":
         """Take what a fit has found; every output has used the first columns of the design."""
         roots = [Root.of(own) for own in found.posteriors]
-        return cls(found.design, roots, found.noise, order, units, found.coef, found.used)
+        return cls(
+            *(found.design, roots, found.noise, order, units, found.coef, found.used, standardised)
+        )
 
     def terms(self, names: Sequence[str]) -> AnalysisTerms:
         """Return all terms, those of most variance first.
@@ -119,6 +126,16 @@ class AnalysisPosterior:
             Names of the inputs of the network.
         """
         found = AnalysisTerms()
+        n_outputs = len(self.roots)
+        total, independent = float(n_outputs), 1.0
+        if not self.standardised:
+            # Outputs of a softmax are known up to a common one.
+            independent = (n_outputs - 1.0) / n_outputs if n_outputs > 1 else 1.0
+            total = sum(
+                variance_of(self.design, columns, self.coef[places, k])
+                for columns, places in groups(self.design)
+                for k in range(n_outputs)
+            )
         for columns, places in groups(self.design):
             share = evidence = 0.0
             for k, root in enumerate(self.roots):
@@ -127,7 +144,7 @@ class AnalysisPosterior:
             own = sorted(int(self.order[j]) for j in columns)
             dof = float(self.used[places].sum())
             label = tuple(str(names[j]) for j in own)
-            found.append(AnalysisTerm(label, share / len(self.roots), dof, evidence))
+            found.append(AnalysisTerm(label, share / (total or 1.0), dof, independent * evidence))
         found.sort(key=lambda one: (-one.share, one.columns))
         return found
 

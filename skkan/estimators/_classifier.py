@@ -57,6 +57,9 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         constant.
     feature_importances_ : ndarray of shape (n_features,)
         Scores of the columns, made to sum to 1; all zero for a constant model.
+    terms_ : list of AnalysisTerm
+        Main effects and interactions, where ``hidden_layer_sizes="auto"`` has ended with an
+        analysis of variance.
     active_features_ : ndarray of bool of shape (n_features,)
         False for columns without any effect: those that were constant in `fit` or have been
         pruned.

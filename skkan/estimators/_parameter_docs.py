@@ -13,9 +13,9 @@ hidden_layer_sizes : "auto", int or array-like, default="auto"
     their numbers of factors: ``((1, 2),)`` is one layer of one sum and two products of two,
     ``((1, (2, 3)),)`` of one sum, a product of two and a product of three, whereas ``(1, 2)``
     are two layers without products. ``()`` leaves no hidden layer: one function per column
-    and output, the additive model. ``"auto"`` leaves the shape to the fit of a regression: the
-    functional analysis of variance, and other networks where the data are almost free of noise.
-    For a classification, and with a fixed `alpha`, `early_stopping`, `sparsity`, a base
+    and output, the additive model. ``"auto"`` leaves the shape to the fit: the functional
+    analysis of variance, and other networks where the data are almost free of noise.
+    With many columns and many classes, and with a fixed `alpha`, `early_stopping`, `sparsity`, a base
     function, ``solver="adam"`` or `partial_fit`, it is one hidden layer of five sum nodes, or
     of as many as there are outputs if these are more. With fewer samples than such a network has
     edges no other network is compared: there is the analysis, or no hidden layer.

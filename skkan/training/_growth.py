@@ -210,7 +210,8 @@ class Growth:
         posterior = None
         if found.posteriors:
             inputs, units = np.arange(network.shape[0]), shrink[0][: len(noise)]
-            posterior = AnalysisPosterior.of(found, inputs, units)
+            standardised = self.problem.loss.has_noise_level
+            posterior = AnalysisPosterior.of(found, inputs, units, standardised)
         rows = problem.data.rows(n_jobs=problem.settings.n_jobs)
         objective = problem.objective(network, penalty, rows)
         loss = objective.value(network.get_parameters())

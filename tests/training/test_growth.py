@@ -1,10 +1,12 @@
 """Fits of no given shape: analysis of variance, and networks where it leaves something."""
 
+import copy
+
 import numpy as np
 import pytest
 import sympy
 
-from skkan import KANRegressor
+from skkan import KANClassifier, KANRegressor
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_predictions_stay_bounded_far_from_the_data(case, model):
 
 
 def test_formula_and_code_follow_predictions_beyond_the_data(case, model):
-    rows = 4.0 * case[0][:40]
+    rows = 4.0 * case[0][:10]
     (formula,) = np.atleast_1d(model.to_sympy())
     names = sorted(map(str, formula.free_symbols))
     function = sympy.lambdify(names, formula, "numpy")
@@ -139,3 +141,65 @@ def test_terms_are_a_table_of_what_there_is(case, model):
     assert "x1 x x2" in repr(model.terms_)
     with pytest.raises(AttributeError, match="auto"):
         KANRegressor((), random_state=0).fit(*case).terms_  # noqa: B018
+
+
+@pytest.fixture(scope="module")
+def classes(case):
+    X, _ = case
+    rng = np.random.default_rng(4)
+    rows = rng.uniform(-1.0, 1.0, (1500, 4))
+    eta = 6.0 * rows[:, 1] * rows[:, 2] + 3.0 * np.sin(3.0 * rows[:, 0])
+    labels = np.where(eta + rng.logistic(size=1500) > 0.0, "yes", "no")
+    labels[(rows[:, 3] > 0.6) & (rng.random(1500) < 0.9)] = "other"
+    return rows, labels
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def classifier(classes, request):
+    X, labels = classes
+    rows = labels != "other" if request.param == 2 else np.full(len(X), True)
+    return KANClassifier(random_state=0).fit(X[rows][:1000], labels[rows][:1000])
+
+
+def test_classes_have_the_interactions_that_are_there(classes, classifier):
+    X, labels = classes
+    known = np.isin(labels, classifier.classes_)
+    assert classifier.score(X[known][1000:], labels[known][1000:]) > 0.8
+    wanted = {("x0",), ("x1", "x2")} | ({("x3",)} if len(classifier.classes_) == 3 else set())
+    assert {own.columns for own in classifier.terms_[: len(wanted)]} == wanted
+    shares = [own.share for own in classifier.terms_]
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_formulas_of_classes_follow_their_probabilities(classes, classifier):
+    rows = 2.0 * classes[0][:30]
+    found = classifier.to_function()(rows)
+    np.testing.assert_allclose(found, classifier.predict_proba(rows)[:, -found.shape[-1] :], atol=1e-9)
+
+
+def test_classes_that_can_be_separated_have_finite_scores():
+    X = np.linspace(-1.0, 1.0, 60)[:, None]
+    model = KANClassifier(random_state=0).fit(X, X[:, 0] > 0.1)
+    assert np.abs(model.decision_function(3.0 * X)).max() < 500.0
+    assert model.score(X, X[:, 0] > 0.1) == 1.0
+
+
+def test_weights_of_classes_are_repetitions(classes):
+    X, labels = classes[0][:300], classes[1][:300] == "yes"
+    again = np.concatenate([X, X[labels]]), np.concatenate([labels, labels[labels]])
+    weighted = KANClassifier(class_weight={False: 1, True: 2}, random_state=0).fit(X, labels)
+    repeated = KANClassifier(random_state=0).fit(*again)
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_classifiers_go_on_from_the_analysis(classes, classifier):
+    X, labels = classes
+    known = np.isin(labels, classifier.classes_)
+    X, labels = X[known], labels[known]
+    before = classifier.predict_proba(X)
+    for other in (classifier.prune(1e-6, 1e-6), copy.deepcopy(classifier).refine(84)):
+        np.testing.assert_allclose(other.predict_proba(X), before, atol=1e-3)
+    streamed = copy.deepcopy(classifier).partial_fit(X[1000:], labels[1000:])
+    assert streamed.score(X, labels) > classifier.score(X, labels) - 0.03
