@@ -72,11 +72,12 @@ def joined(choices: Sequence[Solution]) -> Solution:
 class Family(Protocol):
     """A loss as the fit sees it."""
 
-    copies: int
-    """How many coefficients of a column are chosen at once."""
-
     separate: bool
     """Whether every output has variances, and may have interactions, of its own."""
+
+    @property
+    def copies(self) -> int:
+        """How many coefficients of a column are chosen at once."""
 
     def solved(
         self,

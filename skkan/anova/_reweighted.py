@@ -4,13 +4,14 @@ Around any outputs a loss is a quadratic function, and the fit one of normal res
 1 with other weights. So variances and coefficients are chosen in turn with these weights, until
 neither moves. At the end the marginal likelihood is that of Laplace's approximation.
 
-The outputs of a softmax are known up to a common constant. Its coefficients are those of orthonormal
-contrasts between the classes, which share all variances, so that neither the order of the classes
-nor one of them as a reference matters; they are chosen at once, with all their couplings.
+The outputs of a softmax are known up to a common constant. Its coefficients are those of
+orthonormal contrasts between the classes, which share all variances, so that neither the order of
+the classes nor one of them as a reference matters; they are chosen at once, with all couplings.
 
 References
 ----------
-N. Breslow and D. Clayton, "Approximate inference in generalized linear mixed models", JASA 88 (1993).
+N. Breslow and D. Clayton, "Approximate inference in generalized linear mixed models", JASA 88
+(1993).
 S. Wood, JRSS B 73 (2011).
 """
 
@@ -73,7 +74,9 @@ class _Curvature:
         weights = np.einsum("ncm,ndm->ncd", factor, factor)
         copies = weights.shape[1]
         gram = [
-            _weighted_gram(matrix, weights[:, c, d]) for c in range(copies) for d in range(c, copies)
+            _weighted_gram(matrix, weights[:, c, d])
+            for c in range(copies)
+            for d in range(c, copies)
         ]
         return np.asarray(value), matrix.T @ pull, np.array(gram)
 
@@ -119,7 +122,7 @@ class Reweighted:
         return cls(loss, total, contrasts)
 
     @property
-    def copies(self) -> int:  # type: ignore[override]
+    def copies(self) -> int:
         """How many coefficients of a column are chosen at once."""
         return self.contrasts.shape[1]
 
@@ -134,7 +137,7 @@ class Reweighted:
         """Choose variances and coefficients; see :class:`skkan.anova._families.Family`."""
         layout = Layout.of(design, noise=False, copies=self.copies)
         own = layout.first() if logs is None else logs[0]
-        coef = np.zeros((design.n_columns, self.copies))
+        coef: FloatArray = np.zeros((design.n_columns, self.copies))
         if before is not None:
             coef[: len(before.coef)] = before.coef @ self.contrasts
         here = self._at(design, rows, coef)
@@ -146,7 +149,9 @@ class Reweighted:
             if number:
                 watch(self._solution(design, here, coef, found, evidence))
             newton = found.coef - coef.T.ravel()
-            decrement = 0.5 * float(newton @ response.gram @ newton + (newton**2 / found.variances).sum())
+            decrement = 0.5 * float(
+                newton @ response.gram @ newton + (newton**2 / found.variances).sum()
+            )
             if number and max(abs(evidence - last), decrement) < SETTLED:
                 break
             last = evidence
@@ -161,7 +166,10 @@ class Reweighted:
         return self._with_posteriors(replace(layout, copies=1), here, solution, found.logs)
 
     def scores(
-        self, solution: Solution, outputs: FloatArray, block: Block
+        self,
+        solution: Solution,  # noqa: ARG002
+        outputs: FloatArray,
+        block: Block,
     ) -> tuple[FloatArray, FloatArray]:
         """Return derivatives by the outputs; see :class:`skkan.anova._families.Family`."""
         weight = self.total * block.weight
@@ -238,7 +246,9 @@ class Reweighted:
             gram = self.total * np.einsum("c,d,cdij->ij", row, row, here.gram)
             cross = gram @ own.coef[:, k] - gradient[:, k]
             one, _ = posterior(layout, Response(gram, cross, 0.0, self.total), logs)
-            found.append(replace(one, coef=own.coef[:, k], used=own.used[:, k], evidence=own.evidence))
+            found.append(
+                replace(one, coef=own.coef[:, k], used=own.used[:, k], evidence=own.evidence)
+            )
             # The first column is constant, so that this is the mean of the curvature.
             curvature = max(float(gram[0, 0]) / self.total, np.finfo(float).tiny)
             blur[k] = 2.0 * here.value / (n_outputs * curvature)

@@ -9,7 +9,8 @@ from skkan.anova._basis import Bases
 from skkan.anova._design import Design, Term
 from skkan.anova._reweighted import Reweighted
 from skkan.data._samples import TrainingData
-from skkan.objective._losses import BinaryLogLoss, MultinomialLogLoss
+from skkan.objective.losses._binary_log import BinaryLogLoss
+from skkan.objective.losses._multinomial_log import MultinomialLogLoss
 
 
 def design_of(X, terms=()):
@@ -27,7 +28,7 @@ def case():
     return X, np.eye(3)[codes]
 
 
-def solved(X, target, terms=((0, 1),), total=None):
+def solved(X, target, terms=((0, 1),)):
     loss = BinaryLogLoss() if target.shape[1] == 1 else MultinomialLogLoss()
     data = TrainingData.unscaled(block_of(X).inputs, target, np.ones(len(X)))
     family = Reweighted.of(loss, data.total, target.shape[1])

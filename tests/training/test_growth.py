@@ -144,8 +144,7 @@ def test_terms_are_a_table_of_what_there_is(case, model):
 
 
 @pytest.fixture(scope="module")
-def classes(case):
-    X, _ = case
+def classes():
     rng = np.random.default_rng(4)
     rows = rng.uniform(-1.0, 1.0, (1500, 4))
     eta = 6.0 * rows[:, 1] * rows[:, 2] + 3.0 * np.sin(3.0 * rows[:, 0])
@@ -174,7 +173,9 @@ def test_classes_have_the_interactions_that_are_there(classes, classifier):
 def test_formulas_of_classes_follow_their_probabilities(classes, classifier):
     rows = 2.0 * classes[0][:30]
     found = classifier.to_function()(rows)
-    np.testing.assert_allclose(found, classifier.predict_proba(rows)[:, -found.shape[-1] :], atol=1e-9)
+    np.testing.assert_allclose(
+        found, classifier.predict_proba(rows)[:, -found.shape[-1] :], atol=1e-9
+    )
 
 
 def test_classes_that_can_be_separated_have_finite_scores():
