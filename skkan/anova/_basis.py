@@ -14,7 +14,7 @@ A. Demmler and C. Reinsch, "Oscillation matrices with spline smoothing", Numeris
 P. Eilers and B. Marx, "Flexible smoothing with B-splines and penalties", Statistical Science 1996.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,12 @@ def _filled(sites: FloatArray, count: int) -> FloatArray:
 
 
 def column_basis(
-    grid: SplineGrid, values: FloatArray, weight: FloatArray, most: int, order: int
+    grid: SplineGrid,
+    values: FloatArray,
+    weight: FloatArray,
+    most: int,
+    order: int,
+    complete: bool = False,
 ) -> ColumnBasis:
     """Return the basis of a column.
 
@@ -149,6 +154,8 @@ def column_basis(
     order : {1, 2}
         Order of the differences in the roughness. With 2, the line, which has no roughness, is a
         function of its own.
+    complete : bool, default=False
+        Whether to have all functions there are, also those that are zero on the data.
     """
     n_splines = grid.n_splines
     if len(values) < 2:
@@ -160,7 +167,7 @@ def column_basis(
     line = grid.greville()[0]
     line = line - mean @ line
     line /= np.sqrt(line @ variance @ line)
-    if order == 1 and len(values) < grid.grid_size:
+    if order == 1 and len(values) < grid.grid_size and not complete:
         steps = np.sqrt(np.diff(coordinate_of(values, weight)))
         sums = _smoothest(splines) @ np.tril(np.ones((len(values), len(values) - 1)), -1) * steps
     else:
@@ -173,6 +180,8 @@ def column_basis(
     own, vectors = eigh(sums.T @ variance @ sums)
     count = int(np.count_nonzero(own > NEGLIGIBLE * max(own.sum(), 1e-300)))
     count = min(count, most, len(values) - 1 - (order == 2))
+    if complete:
+        count, own = len(own), np.maximum(own, 0.0)
     own, vectors = own[::-1][:count], vectors[:, ::-1][:, :count]
     transform = sums @ vectors
     total = own.sum() if count else 1.0
@@ -258,6 +267,7 @@ class Bases:
         order: int = 1,
         intervals: int = INTERVALS,
         sites: Sequence[FloatArray | None] = (),
+        complete: Collection[int] = (),
     ) -> "Bases":
         """Build bases from some samples.
 
@@ -275,6 +285,8 @@ class Bases:
             Number of intervals over the range of the data.
         sites : sequence of ndarray or None, default=()
             For columns of codes of levels without order, where these lie.
+        complete : collection of int, default=()
+            Columns that get all functions there are.
         """
         levels = dict(enumerate(sites))
         weight = sample.weight / sample.weight.sum()
@@ -296,7 +308,7 @@ class Bases:
         for j, pair in enumerate(different):
             alone = grid.on(grid.breakpoints[[j]])
             if levels.get(j) is None:
-                columns.append(column_basis(alone, *pair, most, order))
+                columns.append(column_basis(alone, *pair, most, order, j in complete))
             else:
                 columns.append(levels_basis(alone, *pair))
         return cls(grid, columns)

@@ -52,6 +52,8 @@ class Options:
         Sets of columns that may interact.
     sites : sequence of ndarray or None
         For columns of codes of levels without order, where these lie; empty if there are none.
+    alone : frozenset of int
+        Columns that interact with no other, and whose functions are complete.
     """
 
     order: int = 3
@@ -62,9 +64,12 @@ class Options:
     gain: float = 3.0
     allowed: tuple[frozenset[int], ...] | None = None
     sites: tuple[FloatArray | None, ...] = ()
+    alone: frozenset[int] = frozenset()
 
     def allows(self, columns: tuple[int, ...]) -> bool:
         """Whether these columns may interact."""
+        if not self.alone.isdisjoint(columns):
+            return False
         return self.allowed is None or any(own.issuperset(columns) for own in self.allowed)
 
 
@@ -125,7 +130,11 @@ class Fit:
         most = self._room(1) // max(n_used, 1)
         most = int(np.clip(most, LEAST_FUNCTIONS, MOST_FUNCTIONS))
         options = self.options
-        bases = Bases.of(sample, options.degree, most, options.smooth, sites=options.sites)
+        bases = Bases.of(
+            *(sample, options.degree, most, options.smooth),
+            sites=options.sites,
+            complete=options.alone,
+        )
         self.design = Design(bases)
         self._solve(self.design, None, None)
 

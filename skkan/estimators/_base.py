@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +22,7 @@ from skkan.data._samples import lacks_a_class
 from skkan.data._weights import unit_of_weights
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._rollback import restored_on_failure
+from skkan.estimators._shape_constraints import ShapeConstraintsMixin
 from skkan.estimators._stored_state import StoredStateMixin
 from skkan.estimators._validation import ValidationMixin
 from skkan.inspection._scores import network_activity
@@ -34,6 +34,7 @@ from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
 from skkan.training._calibration import Start, calibrated_fit
 from skkan.training._constant import no_worse_than_constant
+from skkan.training._constrained import constrained_result
 from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
 from skkan.training._problem import Problem
@@ -47,7 +48,9 @@ DEFAULT_WIDTH = 5
 PRIVATE_FITTED = {"_encoder", "_single_target", "_state", "_stream"}
 
 
-class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstimator):
+class BaseKAN(
+    StoredStateMixin, ValidationMixin, ShapeConstraintsMixin, CallbackSupportMixin, BaseEstimator
+):
     """Common part of the estimators; not for use by itself."""
 
     network_: Network
@@ -79,6 +82,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         "n_jobs": [Integral, None],
         "dtype": [StrOptions({"float32", "float64"}), Options(type, {np.float32, np.float64})],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "monotonic_cst": ["array-like", dict, None],
+        "convexity_cst": ["array-like", dict, None],
         "max_cache_bytes": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -109,6 +114,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
         categorical_features: ArrayLike | str | None = "from_dtype",
+        monotonic_cst: ArrayLike | dict[Any, int] | None = None,
+        convexity_cst: ArrayLike | dict[Any, int] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -134,6 +141,8 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         self.dtype = dtype
         self.max_cache_bytes = max_cache_bytes
         self.categorical_features = categorical_features
+        self.monotonic_cst = monotonic_cst
+        self.convexity_cst = convexity_cst
         self.random_state = random_state
         self.verbose = verbose
 
@@ -148,18 +157,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
     def _analysed_loss(self) -> bool:
         """Whether there is an analysis of variance for the loss."""
         return False
-
-    def _is_analysed(self) -> bool:
-        """Whether parameters and loss leave the fit to an analysis of variance."""
-        return (
-            self._analysed_loss
-            and self._is_free(False)
-            and isinstance(self.alpha, str)
-            and not self.early_stopping
-            and self.sparsity == 0.0
-            and self.base_function == "zero"
-            and self.solver != "adam"
-        )
 
     def _arities(self, n_outputs: int) -> Arities:
         if isinstance(self.hidden_layer_sizes, str):
@@ -362,8 +359,10 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
             self.network_ if go_on or self._keeps_shape(data) else None,
             few=self._is_free(streaming) and data.total < self._n_edges(data),
         )
-        sites = self._sites(scaling, order)
-        settings = replace(settings, compare_additive=not streaming, sites=sites)
+        sites, shapes = self._sites(scaling, order), self._shapes()
+        if shapes is not None:
+            shapes = shapes.with_inputs(order)
+        settings = replace(settings, compare_additive=not streaming, sites=sites, shapes=shapes)
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
@@ -371,19 +370,7 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         if start is not None and start[1] is not None:
             # The weights of the penalty are in its units.
             problem = replace(problem, loss=self._state.data_fit or loss)
-
-        def fitted(problem: Problem, start: Start | None) -> TrainingResult:
-            if start is None and self._is_free(streaming) and applies(problem):
-                return Growth(problem, progress, rng).run()
-            result = Trainer(problem, progress, rng).run(start)
-            return no_worse_than_constant(problem, result, start)
-
-        if loss.calibrates:
-            problem, result = calibrated_fit(problem, fitted, start)
-        else:
-            result = fitted(problem, start)
-        if sites and not result.analysed:
-            settle_unknown(result.network, sites, data.sample())
+        problem, result = self._result(problem, progress, rng, start, streaming)
         self.network_ = network = result.network.with_inputs(back)
         if self.extrapolation != "auto":
             network.layers[0] = network.layers[0].extrapolating(self.extrapolation == "constant")
@@ -417,6 +404,37 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    def _result(
+        self,
+        problem: Problem,
+        progress: Progress,
+        rng: np.random.Generator,
+        start: Start | None,
+        streaming: bool,
+    ) -> tuple[Problem, TrainingResult]:
+        """Return what training finds, with what is asked of unknown levels and of shapes."""
+
+        def fitted(problem: Problem, start: Start | None) -> TrainingResult:
+            if start is None and self._is_free(streaming) and applies(problem):
+                return Growth(problem, progress, rng).run()
+            problem = problem.with_room_for_sites()
+            result = Trainer(problem, progress, rng).run(start)
+            return no_worse_than_constant(problem, result, start)
+
+        if problem.loss.calibrates:
+            problem, result = calibrated_fit(problem, fitted, start)
+        else:
+            result = fitted(problem, start)
+        sites, shapes = problem.settings.sites, problem.settings.shapes
+        if shapes is not None and not result.analysed:
+            result = constrained_result(problem, result, shapes)
+        if sites and not result.analysed:
+            settle_unknown(result.network, sites, problem.data.sample())
+        if shapes is not None and any(shapes.convex):
+            first = result.network.layers[0]
+            result.network.layers[0] = first.extrapolating(clamped=False)
+        return problem, result
 
     def _keeps_shape(self, data: Samples) -> bool:
         """Whether a warm start goes on from a network whose shape has been left to its fit."""
@@ -463,30 +481,6 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
         )
         return moved, self._state.penalty.with_inputs(order) if same else None
 
-    def _split(
-        self,
-        rows: NDArray[np.intp],
-        labels: NDArray[Any] | None,
-        random_state: np.random.RandomState,
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Set samples aside for early stopping."""
-        try:
-            training, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=random_state,
-                stratify=labels,
-            )
-        except ValueError as error:
-            raise ValueError(self._cannot_split(len(rows), str(error))) from error
-        return training, held_out
-
-    def _cannot_split(self, n_samples: int, reason: str) -> str:
-        return (
-            f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
-            f"split {n_samples} samples: {reason}"
-        )
-
     @property
     def alpha_(self) -> list[FloatArray]:
         """Weights of the roughness penalty, arrays of shape (n_in, n_subnodes), by layer."""
@@ -495,8 +489,3 @@ class BaseKAN(StoredStateMixin, ValidationMixin, CallbackSupportMixin, BaseEstim
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

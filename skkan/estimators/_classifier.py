@@ -147,6 +147,9 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
         n_jobs: int | None = None,
         dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
+        categorical_features: ArrayLike | str | None = "from_dtype",
+        monotonic_cst: ArrayLike | dict[Any, int] | None = None,
+        convexity_cst: ArrayLike | dict[Any, int] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
         class_weight: dict[Any, float] | str | None = None,
@@ -173,10 +176,17 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
             n_jobs=n_jobs,
             dtype=dtype,
             max_cache_bytes=max_cache_bytes,
+            categorical_features=categorical_features,
+            monotonic_cst=monotonic_cst,
+            convexity_cst=convexity_cst,
             random_state=random_state,
             verbose=verbose,
         )
         self.class_weight = class_weight
+
+    @property
+    def _analysed_loss(self) -> bool:
+        return True
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -130,6 +130,16 @@ categorical_features : "from_dtype", None or array-like, default="from_dtype"
     equal steps of a number. A column may have up to 1,000 levels. Gaps (NaN, None or null) are
     allowed in all columns: every edge has one coefficient for them, where there have been any in
     `fit`, and they are taken for the median otherwise.
+monotonic_cst : array-like of {-1, 0, 1} or dict, default=None
+    For every column, or by name or number for some, whether predictions (of a classifier the
+    log-odds; two classes only) rise (1) or fall (-1) with it. The coefficients of the splines are
+    ordered, so that this holds everywhere, also beyond the data, and after `prune` and `refine`.
+    With ``hidden_layer_sizes="auto"`` such columns interact with no other; through hidden layers
+    edges are monotone from end to end, and there must be no product nodes. Not for columns of
+    levels.
+convexity_cst : array-like of {-1, 0, 1} or dict, default=None
+    In the same form, whether predictions are convex (1) or concave (-1) in a column; for additive
+    models and ``hidden_layer_sizes="auto"``. Splines go on as straight lines then.
 random_state : int, RandomState instance or None, default=None
     Source of the random starts and, with `early_stopping`, of the split. An int makes fits
     repeatable.

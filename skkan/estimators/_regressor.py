@@ -164,6 +164,8 @@ class KANRegressor(
         dtype: DTypeLike = "float64",
         max_cache_bytes: int = MAX_CACHE_BYTES,
         categorical_features: ArrayLike | str | None = "from_dtype",
+        monotonic_cst: ArrayLike | dict[Any, int] | None = None,
+        convexity_cst: ArrayLike | dict[Any, int] | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
         loss: str = "squared_error",
@@ -192,6 +194,8 @@ class KANRegressor(
             dtype=dtype,
             max_cache_bytes=max_cache_bytes,
             categorical_features=categorical_features,
+            monotonic_cst=monotonic_cst,
+            convexity_cst=convexity_cst,
             random_state=random_state,
             verbose=verbose,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array, check_X_y
+from sklearn.utils import Tags, check_array, check_X_y
 from sklearn.utils.validation import validate_data
 
 from skkan._typing import FloatArray
@@ -32,7 +32,19 @@ class TableMixin:
     _state: FittedState
     n_features_in_: int
     _grid_sizes: Any
-    _is_analysed: Any
+    _is_free: Any
+    _analysed_loss: Any
+    alpha: float | str
+    early_stopping: bool
+    sparsity: float
+    base_function: str
+    solver: str
+
+    def __sklearn_tags__(self) -> Tags:
+        parent: Any = super()
+        tags: Tags = parent.__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _input_names(self) -> list[str]:
         """Return names of the inputs of the network."""
@@ -74,6 +86,18 @@ class TableMixin:
             for count, shift, scale in zip(
                 counts.tolist(), scaling.input_shift, scaling.input_scale, strict=True
             )
+        )
+
+    def _is_analysed(self) -> bool:
+        """Whether parameters and loss leave the fit to an analysis of variance."""
+        return (
+            self._analysed_loss
+            and self._is_free(False)
+            and isinstance(self.alpha, str)
+            and not self.early_stopping
+            and self.sparsity == 0.0
+            and self.base_function == "zero"
+            and self.solver != "adam"
         )
 
     def _room(self) -> int:
@@ -169,8 +193,7 @@ class TableMixin:
         """Keep what is known of a table of numbers, if it has gaps."""
         if hasattr(self, "_encoder"):
             del self._encoder
-        # A sum takes no memory, and is NaN where there is one.
-        if not np.isnan(coded.sum(axis=0)).any():
+        if not _has_gaps(coded):
             return
         used = _used(rows, len(coded))
         none = np.zeros(coded.shape[1], dtype=bool)
@@ -188,11 +211,18 @@ class TableMixin:
 
     def _filled(self, coded: FloatArray) -> FloatArray:
         """Put typical values in the place of gaps that training has not had."""
-        if not np.isnan(coded.sum(axis=0)).any():
+        if not _has_gaps(coded):
             return coded
         gaps = np.isnan(coded)
         medians = np.median(self._state.rows.X, axis=0)
         return np.where(gaps, medians, coded)
+
+
+def _has_gaps(coded: FloatArray) -> bool:
+    """Whether there is a NaN; sums take no memory, and are NaN where there is one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = np.isnan(coded.sum(axis=0))
+    return bool(suspect.any() and np.isnan(coded[:, suspect]).any())
 
 
 def _used(rows: NDArray[np.bool_] | None, n_rows: int) -> NDArray[np.intp]:

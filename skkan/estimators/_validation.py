@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -23,6 +24,7 @@ class ValidationMixin(TableMixin):
     """What the estimators take and return."""
 
     max_cache_bytes: int
+    validation_fraction: float
     n_jobs: int | None
     network_: Network
     n_outputs_: int
@@ -100,6 +102,30 @@ class ValidationMixin(TableMixin):
                 release(array, part)
         _check_sum(largest)
         return X, targets, in_range(weights, largest)
+
+    def _split(
+        self,
+        rows: NDArray[np.intp],
+        labels: NDArray[Any] | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Set samples aside for early stopping."""
+        try:
+            training, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=random_state,
+                stratify=labels,
+            )
+        except ValueError as error:
+            raise ValueError(self._cannot_split(len(rows), str(error))) from error
+        return training, held_out
+
+    def _cannot_split(self, n_samples: int, reason: str) -> str:
+        return (
+            f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+            f"split {n_samples} samples: {reason}"
+        )
 
     def _check_plain(self, part: Any) -> None:
         """Raise an error for levels and gaps in samples that are read block by block."""

@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from skkan._typing import FloatArray
 from skkan.anova._as_network import Part, as_network, parts_of
+from skkan.anova._constrained import constrained, keep_shapes
 from skkan.anova._families import Family, Normal, Solution
 from skkan.anova._model import LEAST_FUNCTIONS, Fit, Options
 from skkan.anova._reweighted import Reweighted
@@ -120,7 +121,11 @@ class Growth:
     def run(self) -> TrainingResult:
         """Fit, and return the network with its penalty."""
         settings = self.problem.settings
-        options = Options(degree=settings.degree, sites=settings.sites)
+        options = Options(
+            degree=settings.degree,
+            sites=settings.sites,
+            alone=frozenset() if settings.shapes is None else settings.shapes.asked,
+        )
         family = family_of(self.problem)
         analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)
         try:
@@ -137,6 +142,8 @@ class Growth:
             assert self._latest is not None
             converged = len(self.loss_curve) < settings.max_iter
             return replace(self._result(self._latest, converged=converged), ended_early=True)
+        if settings.shapes is not None:
+            return self._result(constrained(analysis.best, settings.shapes))
         best = analysis.best
         own = self._result(best)
         if self.problem.loss.of_classes:
@@ -201,6 +208,8 @@ class Growth:
         """Return a solution as a network with hidden nodes in place, and its penalty."""
         problem, parts = self.problem, self._parts(found)
         network = self._network(found, parts)
+        if problem.settings.shapes is not None:
+            keep_shapes(network, problem.settings.shapes, len(found.coef[0]))
         shrink = problem.follow(network, network.grid_size, fresh=True)
         noise = found.noise if found.posteriors else np.ones(found.coef.shape[1])
         penalty = self._penalty(network, parts, noise / problem.data.total)
@@ -260,7 +269,8 @@ class Growth:
         problem = self.problem.of_additive_model()
         n_inputs, n_outputs = problem.settings.shape
         width = problem.settings.grid_sizes[-1] + problem.settings.degree
-        if self.problem.data.n_samples * n_inputs * n_outputs * width > MOST_COMPARED:
+        coarse = any(codes is not None and len(codes) > width for codes in problem.settings.sites)
+        if coarse or self.problem.data.n_samples * n_inputs * n_outputs * width > MOST_COMPARED:
             return own
         trainer = Trainer(problem, self.progress, self.rng, "additive ")
         try:

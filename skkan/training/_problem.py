@@ -85,6 +85,14 @@ class Problem:
         """Return the same problem for another number of threads."""
         return replace(self, settings=replace(self.settings, n_jobs=n_jobs))
 
+    def with_room_for_sites(self) -> "Problem":
+        """Return the problem on grids fine enough for one value at every code of levels."""
+        settings = self.settings
+        most = max((len(own) for own in settings.sites if own is not None), default=0)
+        if most <= settings.grid_sizes[-1] + settings.degree:
+            return self
+        return replace(self, settings=replace(settings, grid_sizes=(most - settings.degree,)))
+
     def rows(self, network: Network) -> Rows:
         """Return the samples with the first layer's features, for all networks on its grid."""
         settings = self.settings

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skkan.anova._constrained import Shapes
 from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import MAX_CACHE_BYTES
 from skkan.network._hidden_layers import Arities
@@ -19,7 +20,8 @@ class Settings:
 
     `shape` has the numbers of nodes from the inputs to the outputs, `arities` for every hidden
     layer the number of factors of each of its nodes: 1 for a sum node. `sites` has, for inputs that
-    are codes of levels, where these lie; it is empty if none are.
+    are codes of levels, where these lie; it is empty if none are. `shapes` is what is asked of the
+    inputs, if anything is.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +44,7 @@ class Settings:
     learning_rate: float = 0.01
     dtype: str = "float64"
     sites: Sites = ()
+    shapes: Shapes | None = None
 
 
 @dataclass

@@ -23,10 +23,8 @@ def with_value(X, value):
 
 
 BAD_X = {
-    "nan": (lambda X: with_value(X, np.nan), ValueError, r"\bX contains NaN"),
     "infinity": (lambda X: with_value(X, np.inf), ValueError, r"\bX contains infinity"),
     "minus infinity": (lambda X: with_value(X, -np.inf), ValueError, r"\bX contains infinity"),
-    "none": (lambda X: with_value(X.astype(object), None), ValueError, r"\bX contains NaN"),
     "sparse matrix": (sparse.csr_matrix, TypeError, r"X is sparse.*toarray.*OneHotEncoder"),
     "sparse array": (sparse.csc_array, TypeError, r"X is sparse.*toarray.*OneHotEncoder"),
     "one dimension": (lambda X: X[:, 0], ValueError, "Expected 2D array, got 1D array"),
@@ -39,7 +37,6 @@ UNUSABLE_X = {
     "strings": (lambda X: np.full(X.shape, "red"), "red"),
     "object with a string": (lambda X: with_value(X, "red"), "red"),
     "object with a dict": (lambda X: with_value(X, {}), "dict"),
-    "frame with a string": (lambda X: pd.DataFrame({"a": X[:, 0], "b": "red"}), "red"),
 }
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [
@@ -467,9 +464,10 @@ def bad_refits(cls):
     t = target_for(cls, y)
     names = pd.DataFrame(X, columns=["c", "d", "e"])
     return {
-        "nan": ({}, (with_value(X, np.nan), t)),
+        "infinity": ({}, (with_value(X, np.inf), t)),
         "sparse": ({}, (sparse.csr_array(X), t)),
-        "nan with names": ({}, (names.mask(names > 0.9), t)),
+        "infinity with names": ({}, (names.mask(names > 0.9, np.inf), t)),
+        "gaps and a bad parameter": ({"grid_size": (5, 3)}, (names.mask(names > 0.9), t)),
         "no y": ({}, (X, None)),
         "negative weight": ({}, (X, t, -np.ones(30))),
         "zero weights": ({}, (X, t, np.zeros(30))),

@@ -62,6 +62,8 @@ class StreamingMixin:
     _validated_weights: Callable[..., FloatArray]
     _restored_on_failure: Callable[..., Any]
     _sites: Callable[..., Any]
+    monotonic_cst: Any
+    convexity_cst: Any
 
     def _check_stream_parameters(self) -> None:
         """Raise an error for parameters that a stream cannot honour."""
@@ -69,6 +71,11 @@ class StreamingMixin:
             "early_stopping": (False,),
             "sparsity": (0.0,),
         }
+        if self.monotonic_cst is not None or self.convexity_cst is not None:
+            raise ValueError(
+                "partial_fit does not support monotonic_cst and convexity_cst; set them to None, "
+                "or call fit on all samples at once."
+            )
         for name, allowed in wanted.items():
             value = getattr(self, name)
             if value not in allowed:

@@ -1,14 +1,17 @@
 """Finer grids for a fitted estimator."""
 
 import copy
+from collections.abc import Callable
 from typing import Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skkan.anova._constrained import Shapes
 from skkan.estimators._fitted_state import FittedState
 from skkan.network._hidden_layers import is_integer
 from skkan.network._network import Network
+from skkan.training._constrained import keep_edge_shapes
 from skkan.training._grids import refined
 
 
@@ -17,6 +20,7 @@ class RefinementMixin(BaseEstimator):
 
     network_: Network
     _state: FittedState
+    _shapes: Callable[[], Shapes | None]
 
     def refine(self, grid_size: int) -> Self:
         """Return a copy of the fitted estimator on finer grids.
@@ -61,5 +65,9 @@ class RefinementMixin(BaseEstimator):
             )
         other = copy.deepcopy(self).set_params(grid_size=grid_size)
         other.network_ = refined(self.network_, grid_size)
+        shapes = self._shapes()
+        if shapes is not None:
+            # Grids that do not nest keep functions, but not their shapes.
+            keep_edge_shapes(other.network_, shapes)
         other._state = self._state.refined(self.network_, other.network_)
         return other
