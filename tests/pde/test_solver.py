@@ -278,6 +278,17 @@ def test_unknown_function_in_the_equation_is_found():
     assert list(pickle.loads(pickle.dumps(solver)).functions_) == [law]
 
 
+def test_unknown_function_that_is_positive():
+    law = sp.Function("F")
+    rate = sp.exp(law(u(t)))
+    times = np.linspace(0.0, 3.0, 60)
+    solver = KANSolver(
+        u(t).diff(t) + rate, {t: (0, 3)}, sp.Eq(u(0), 2), grid_size=10, random_state=0
+    ).fit(times[:, None], 2.0 / (1.0 + times))
+    sizes = np.linspace(0.6, 1.9, 14)
+    assert np.allclose(np.exp(solver.functions_[law](sizes)), sizes**2 / 2, atol=0.02)
+
+
 def test_lowest_states_of_a_well():
     # -u'' = e u on (0, 1) with u = 0 at the ends, of norm one: e = (k pi)^2
     energy = sp.Symbol("e", positive=True)

@@ -75,8 +75,22 @@ def sought(network: Network, variable: int | None = None) -> NDArray[np.bool_]:
 
 
 def even(network: Network) -> None:
-    """Give the factors of every node of a separable network the same size, in place."""
-    first = network.layers[0]
+    """Give the factors of every node of a separable network the same size, in place.
+
+    Of two variables and one output, the functions of every variable become orthogonal, too: those
+    of terms that nearly cancel would make steps short.
+    """
+    first, last = network.layers
+    if first.n_in == 2 and first.arities[0] == 2 and last.n_subnodes == 1:
+        left, right = first.coef[0, :, ::2], first.coef[1, :, 1::2]
+        inner, outer = np.linalg.qr(left), np.linalg.qr(right)
+        u, sizes, vt = np.linalg.svd(inner.R @ outer.R.T)
+        coef = np.zeros_like(first.coef)
+        n_kept = min(len(sizes), left.shape[1])
+        coef[0, :, : 2 * n_kept : 2] = (inner.Q @ u * np.sqrt(sizes))[:, :n_kept]
+        coef[1, :, 1 : 2 * n_kept : 2] = (outer.Q @ vt.T * np.sqrt(sizes))[:, :n_kept]
+        first.coef = coef
+        return
     sizes = np.sqrt(np.square(first.coef).sum(axis=(0, 1))).reshape(-1, first.arities[0])
     sizes = np.maximum(sizes, 1e-30 * (1e-300 + sizes.max()))
     means = np.exp(np.log(sizes).mean(axis=1, keepdims=True))

@@ -6,6 +6,8 @@ from skkan._typing import FloatArray
 from skkan.pde.problem._domain import Domain
 from skkan.pde.problem._model import Model
 
+# Share of even knots, beside those by residuals.
+EVEN = 0.25
 SITES_OF_BENDS, LINES, SITES_OF_RESIDUALS = 201, 40, 2049
 
 
@@ -48,8 +50,8 @@ def by_residual(
     density = density * 2.0 / (density @ np.diff(ends))
     sites = np.linspace(-1.0, 1.0, SITES_OF_RESIDUALS)
     where = np.clip(np.searchsorted(ends, sites, side="right") - 1, 0, n_intervals - 1)
-    # Half of the knots are even: residuals of what is not resolved say little of where it is.
-    return np.asarray(density[where] + 1.0)
+    # Some knots are even: residuals of what is not resolved say little of where it is.
+    return np.asarray(density[where] + EVEN)
 
 
 def by_bend(model: Model, domain: Domain, k: int, rng: np.random.Generator) -> FloatArray:

@@ -19,7 +19,7 @@ from skkan.pde.problem._model import Model
 from skkan.pde.problem._residuals import Group, IntegralGroup, Residuals
 from skkan.pde.problem._separable import even, largest
 from skkan.pde.problem._statement import Statement
-from skkan.pde.solution._findings import equation_values, law_arguments
+from skkan.pde.solution._findings import equation_values, law_arguments, residual_sizes
 from skkan.pde.solution._solution import Solution
 from skkan.pde.training._grids import follow, refine
 from skkan.pde.training._knots import by_bend, by_residual
@@ -56,7 +56,9 @@ GOOD_START = 1e-5
 SAME_END = 1.5
 # Of the loss of the zero network: below it a step of the continuation has succeeded.
 GOOD_STEP = 3e-5
-CONTINUATION_ITER = 40
+# The same for the residuals of sums of products beside the terms of the equations.
+GOOD_SHARE = 1e-2
+CONTINUATION_ITER, SEPARABLE_CONTINUATION_ITER, STEP_UP = 40, 25, 1.5
 SHARE_OF_RESIDUAL = 0.5
 
 
@@ -133,8 +135,9 @@ class Schedule:
             if not done:
                 with self.progress.phase(f"continuation on {grid_size} intervals") as phase:
                     model, done = self._follow_path(model, phase, last)
-            with self.progress.phase(f"grid size {grid_size}") as phase:
-                model = self._on_grid(model, phase, last)
+            if done or last or not model.separable:
+                with self.progress.phase(f"grid size {grid_size}") as phase:
+                    model = self._on_grid(model, phase, last)
         if not done:
             warnings.warn(
                 "The continuation did not reach its end: it stopped at "
@@ -360,16 +363,24 @@ class Schedule:
         groups = self._groups(model)
         self.constants = _on_path(path, position)
         self._balance(model, groups)
-        outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
+        n_iter = SEPARABLE_CONTINUATION_ITER if model.separable else CONTINUATION_ITER
+        outcome = self._minimise(model, groups, n_iter, ROUND_TOL, phase)
         model, before = outcome.model, outcome.loss
-        scale = self._zero_loss(model, groups)
-        while position < 1.0:
+        aim = GOOD_STEP * self._zero_loss(model, groups)
+        # Sums of products are not helped by more steps on a grid that is too coarse.
+        strict = model.separable and not last
+        ready = not strict or self._share(model, groups) <= GOOD_SHARE
+        while ready and position < 1.0:
             trial = min(1.0, position + step)
             self.constants = _on_path(path, trial)
             groups = self._moved(model, groups)
             self._balance(model, groups)
-            outcome = self._minimise(model, groups, CONTINUATION_ITER, ROUND_TOL, phase)
-            good = outcome.loss <= max(4.0 * before, GOOD_STEP * scale)
+            start = self.best.n_iter
+            outcome = self._minimise(model, groups, n_iter, ROUND_TOL, phase)
+            if strict:
+                good = self._share(outcome.model, groups) <= GOOD_SHARE
+            else:
+                good = outcome.loss <= max(4.0 * before, aim)
             if not good and step > (LEAST_STEP if last else LEAST_STEP_ON_COARSE):
                 step *= 0.5
                 continue
@@ -377,10 +388,15 @@ class Schedule:
                 break
             model, before, position = outcome.model, outcome.loss, trial
             self._follow(model, groups)
-            step *= 1.5 if outcome.n_iter < CONTINUATION_ITER else 1.0
+            step *= STEP_UP if outcome.n_iter < start + n_iter else 1.0
         self.constants = _on_path(path, position)
         self._position, self._step = position, max(step, 0.05)
         return model, position >= 1.0
+
+    def _share(self, model: Model, groups: Sequence[Any]) -> float:
+        """Return how large residuals are beside the terms of the equations, at present points."""
+        sizes = residual_sizes(self.statement, Solution.of(model), groups[0].X, self.constants)
+        return max(own.share for own in sizes)
 
     def _zero_loss(self, model: Model, groups: Sequence[Any]) -> float:
         """Return the loss of a solution that is nothing but its ansatz."""
@@ -400,6 +416,8 @@ class Schedule:
         damping: float = 1e-3,
         rows: bool = False,
     ) -> Outcome:
+        if model.separable and model.only is None:
+            even(model.network)
         residuals = Residuals(model, groups, self.constants)
         before = getattr(self, "best", None)
         n_iter = 0 if before is None else before.n_iter

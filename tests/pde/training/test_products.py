@@ -3,7 +3,7 @@ import pytest
 import sympy as sp
 
 from skkan.pde import KANSolver
-from skkan.pde.training._knots import by_residual
+from skkan.pde.training._knots import EVEN, by_residual
 
 x, y, z = sp.symbols("x y z")
 u = sp.Function("u")
@@ -55,5 +55,5 @@ def test_knots_are_wanted_where_residuals_are_large():
     assert density[sites < -0.5].min() > 2.0 * density[sites > -0.5].max()
     # Equal residuals on intervals of unequal lengths: knots are rather where they are dense.
     density = by_residual(ends, places, np.ones(400), degree=5)
-    assert density[0] - 1.0 == pytest.approx((density[-1] - 1.0) * 2.0 ** (8 / 9))
-    assert density.min() > 1.0
+    assert density[0] - EVEN == pytest.approx((density[-1] - EVEN) * 2.0 ** (8 / 9))
+    assert density.min() > EVEN
