@@ -20,6 +20,7 @@ from skkan.estimators._targets import Labels, class_weights, total_class_weights
 from skkan.estimators.methods._fitted_methods import FittedMethodsMixin
 from skkan.estimators.methods._partial_fit import ClassifierStreamMixin
 from skkan.objective.losses._choice import class_loss
+from skkan.objective.losses._loss import Loss
 from skkan.training._progress import Progress
 
 
@@ -290,6 +291,10 @@ class KANClassifier(ClassifierMixin, ClassifierStreamMixin, FittedMethodsMixin, 
                 f"{self.classes_.tolist()!r} with samples of positive weight."
             )
         return factors
+
+    @property
+    def _data_fit(self) -> Loss:
+        return self._state.data_fit or class_loss(len(self.classes_))
 
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Return the network's outputs: log-odds.

@@ -18,8 +18,10 @@ from skkan.estimators._fitted_state import FittedState
 from skkan.inspection._interactions import interactions
 from skkan.inspection._pruning import pruned
 from skkan.inspection._scores import importances, propagated
+from skkan.inspection._summary import Summary, summary_of
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
+from skkan.objective.losses._loss import Loss
 
 
 class InspectionMixin:
@@ -36,6 +38,11 @@ class InspectionMixin:
     _input_names: Callable[[], list[str]]
     _input_owners: Callable[[], NDArray[np.intp]]
     _fit: Callable[..., Self]
+
+    @property
+    def _data_fit(self) -> Loss:
+        """The loss of the training."""
+        raise NotImplementedError
 
     @property
     def edge_scores_(self) -> list[FloatArray]:
@@ -168,6 +175,49 @@ class InspectionMixin:
         np.add.at(by_column, (owner[:, None], owner), found)
         np.fill_diagonal(by_column, 0.0)
         return by_column
+
+    def summary(self, *, max_rows: int = 10) -> Summary:
+        """Return structure, quality and strongest parts of the fitted model as tables.
+
+        Parameters
+        ----------
+        max_rows : int, default=10
+            Number of lines of each table that are printed; the summary itself has all.
+
+        Returns
+        -------
+        summary : Summary
+            Prints as text, and in a notebook as tables: shape, effective degrees of freedom,
+            samples, noise, log evidence and the share of the loss explained; then the edges by
+            score, or the terms of an analysis of variance, and the pairs of columns that act
+            together. Its ``facts``, ``edges``, ``terms`` and ``interactions`` are the same as data.
+            Where there were more than about 1,000 samples, they are those on the rows that the
+            estimator keeps.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `max_rows` is not a positive integer.
+
+        References
+        ----------
+        T. Hastie and R. Tibshirani, *Generalized Additive Models*, Chapman and Hall 1990.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skkan import KANRegressor
+        >>> X = np.random.default_rng(0).uniform(-1, 1, size=(200, 3))
+        >>> model = KANRegressor((), random_state=0).fit(X, X[:, 0] ** 2 + 0.1 * X[:, 2])
+        >>> [(edge.source, edge.function) for edge in model.summary().edges[:2]]
+        [('x0', 'spline'), ('x2', 'spline')]
+        """
+        check_is_fitted(self)
+        if isinstance(max_rows, bool) or not isinstance(max_rows, Integral) or int(max_rows) < 1:
+            raise ValueError(f"max_rows must be a positive integer, got {max_rows!r}.")
+        return summary_of(self, self._data_fit, int(max_rows))
 
     def prune(self, node_threshold: float = 1e-2, edge_threshold: float = 3e-2) -> Self:
         """Return a copy of the fitted estimator without the edges and nodes that hardly matter.
