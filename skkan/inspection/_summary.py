@@ -65,6 +65,11 @@ class InteractionLine(NamedTuple):
     share: float
 
 
+# Header and lines of a table.
+Line = tuple[str, ...]
+TextTable = tuple[Line, list[Line]]
+
+
 @dataclass(frozen=True)
 class Summary:
     """What is to be known of a fitted estimator at a glance; prints as tables.
@@ -95,10 +100,11 @@ class Summary:
     interactions: list[InteractionLine]
     max_rows: int
 
-    def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    def _tables(self) -> list[TextTable]:
         """Return header and lines of every table that is shown."""
-        tables: list[tuple[tuple[str, ...], list[tuple[str, ...]]]] = []
+        lines: list[Line]
         if self.terms:
+            header: Line = ("term", "share", "dof", "evidence")
             lines = [
                 (
                     " x ".join(own.columns),
@@ -108,8 +114,8 @@ class Summary:
                 )
                 for own in self.terms
             ]
-            tables.append((("term", "share", "dof", "evidence"), lines))
         else:
+            header = ("layer", "from", "to", "function", "score", "dof")
             lines = [
                 (
                     str(own.layer),
@@ -117,11 +123,11 @@ class Summary:
                     own.target,
                     own.function,
                     f"{own.score:.3f}",
-                    "-" if own.dof is None else f"{own.dof:.1f}",
+                    _number(own.dof, ".1f"),
                 )
                 for own in self.edges
             ]
-            tables.append((("layer", "from", "to", "function", "score", "dof"), lines))
+        tables: list[TextTable] = [(header, lines)]
         if self.interactions:
             lines = [(" x ".join(own.columns), f"{own.share:.3f}") for own in self.interactions]
             tables.append((("interaction", "share of variance"), lines))

@@ -109,7 +109,7 @@ def test_summaries_of_what_has_been_changed(fitted):
 
 @pytest.mark.parametrize("max_rows", [0, -1, 1.5, True, "a"])
 def test_arguments(fitted, max_rows):
-    with pytest.raises(ValueError, match="max_rows must be"):
+    with pytest.raises(ValueError, match="max_rows must be an integer"):
         fitted[0].summary(max_rows=max_rows)
     with pytest.raises(NotFittedError):
         KANRegressor().summary()

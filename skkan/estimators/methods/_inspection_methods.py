@@ -215,8 +215,7 @@ class InspectionMixin:
         [('x0', 'spline'), ('x2', 'spline')]
         """
         check_is_fitted(self)
-        if isinstance(max_rows, bool) or not isinstance(max_rows, Integral) or int(max_rows) < 1:
-            raise ValueError(f"max_rows must be a positive integer, got {max_rows!r}.")
+        _check_count("max_rows", max_rows, 1)
         return summary_of(self, self._data_fit, int(max_rows))
 
     def prune(self, node_threshold: float = 1e-2, edge_threshold: float = 3e-2) -> Self:
@@ -397,10 +396,10 @@ class InspectionMixin:
         return self._fit(X, y, sample_weight, go_on=True)
 
 
-def _check_count(name: str, value: Any) -> None:
-    """Raise an error unless `value` is a number of samples that can be compared."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 2:
-        raise ValueError(f"{name} must be an integer of at least 2, got {value!r}.")
+def _check_count(name: str, value: Any, least: int = 2) -> None:
+    """Raise an error unless `value` is a number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
 
 
 def _check_threshold(name: str, value: Any) -> None:

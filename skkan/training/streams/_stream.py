@@ -10,7 +10,8 @@ from skkan.data._weighted_rows import WeightedRows
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
-from skkan.training.streams._streaming import Memory, StreamObjective, recalled
+from skkan.training.streams._memory import Memory, StreamObjective
+from skkan.training.streams._streaming import recalled
 
 # Samples that are kept as they are.
 MAX_ROWS = 1000

@@ -30,7 +30,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
@@ -44,6 +43,7 @@ from skkan.solvers._lm import minimize_lm
 from skkan.training._problem import Problem
 from skkan.training._settings import State
 from skkan.training._smoothing import Smoothing, full_posterior, update_smoothing
+from skkan.training.streams._memory import Memory, StreamObjective
 
 # Training starts next to its end: the first step is a full one, and exact for additive models.
 FIRST_DAMPING = 1e-9
@@ -57,55 +57,6 @@ MAX_HALVINGS = 8
 CHANCE = 2.0
 # Of the largest entry of the Gauss-Newton matrix.
 RIDGE = 1e-10
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The summed loss of all samples so far as a quadratic function of the parameters.
-
-    Attributes
-    ----------
-    anchor : ndarray of shape (n_parameters,)
-        Where value, gradient and matrix have been taken.
-    value : float
-        Loss there.
-    gradient : ndarray of shape (n_parameters,)
-        Its gradient.
-    matrix : ndarray of shape (n_parameters, n_parameters)
-        Its Gauss-Newton matrix.
-    total : float
-        Sum of the weights of the samples.
-    """
-
-    anchor: FloatArray
-    value: float
-    gradient: FloatArray
-    matrix: FloatArray
-    total: float
-
-    def at(self, parameters: FloatArray) -> tuple[float, FloatArray]:
-        """Return the loss and its gradient."""
-        move = parameters - self.anchor
-        change = self.matrix @ move
-        value = self.value + float(move @ (self.gradient + 0.5 * change))
-        return value, self.gradient + change
-
-    def spread(self, network: Network, places: NDArray[np.intp]) -> "Memory":
-        """Return the memory for a network with more parameters, of which it says nothing.
-
-        Parameters
-        ----------
-        network : Network
-            Gives the new parameters.
-        places : ndarray of int of shape (n_parameters,)
-            Where the old ones are among them.
-        """
-        n_parameters = network.n_parameters
-        anchor, gradient = np.zeros(n_parameters), np.zeros(n_parameters)
-        matrix = np.zeros((n_parameters, n_parameters))
-        anchor[places], gradient[places] = self.anchor, self.gradient
-        matrix[np.ix_(places, places)] = self.matrix
-        return replace(self, anchor=anchor, gradient=gradient, matrix=matrix)
 
 
 @dataclass(frozen=True)
@@ -147,73 +98,6 @@ class Past:
             mean = float(batch.weight @ each)
             error = float(np.sqrt(batch.weight**2 @ (each - mean) ** 2))
             return mean <= self.expected + CHANCE * error
-
-
-class StreamObjective(Objective):
-    """Penalised mean loss of a batch and of all samples before it.
-
-    Parameters
-    ----------
-    network : Network
-        Architecture and grids.
-    batch : TrainingData
-        Scaled samples, with the weights of a batch by itself.
-    loss : Loss
-        Data fit.
-    penalty : Penalty
-        Regularisation.
-    memory : Memory, optional
-        Of the samples before, for the same parameters.
-    ground : float, default=0.0
-        Part of the summed loss that no parameters change.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        batch: TrainingData,
-        loss: Loss,
-        penalty: Penalty,
-        memory: Memory | None = None,
-        ground: float = 0.0,
-    ) -> None:
-        total = batch.total + (0.0 if memory is None else memory.total)
-        weight = batch.weight * (batch.total / total)
-        super().__init__(network, replace(batch, weight=weight, total=total), loss, penalty)
-        self._memory = memory
-        self._ground = ground
-
-    def data_value(self, parameters: FloatArray) -> float:
-        """Return the mean loss of all samples."""
-        value = super().data_value(parameters) + self._ground / self.data.total
-        if self._memory is not None:
-            value += self._memory.at(parameters)[0] / self.data.total
-        return value
-
-    def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Return objective, gradient and the Gauss-Newton matrix of the loss of all samples."""
-        value, gradient, matrix = super().normal_equations(parameters)
-        value += self._ground / self.data.total
-        if self._memory is not None:
-            own, slope = self._memory.at(parameters)
-            total = self.data.total
-            value, gradient = value + own / total, gradient + slope / total
-            matrix = matrix + self._memory.matrix / total
-        return value, gradient, matrix
-
-    def memory(self, parameters: FloatArray) -> Memory:
-        """Return what is to be kept of all samples, taken at `parameters`."""
-        value, gradient, lower = self.normal_equations(parameters)
-        penalty, slope = self.penalty.value_and_gradient(self.network, parameters)
-        total = self.data.total
-        matrix = np.tril(lower) + np.tril(lower, -1).T
-        return Memory(
-            parameters.copy(),
-            total * (value - penalty),
-            total * (gradient - slope),
-            total * matrix,
-            total,
-        )
 
 
 def recalled(

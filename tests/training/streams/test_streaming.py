@@ -17,7 +17,9 @@ from networks import (
 from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
 from skkan.objective._objective import Objective
-from skkan.training.streams._streaming import StreamObjective, recalled
+from skkan.training._smoothing import node_views
+from skkan.training.streams._memory import StreamObjective
+from skkan.training.streams._streaming import recalled
 
 
 def parts_of(data, n_parts):
@@ -84,6 +86,20 @@ def test_value_and_gradient_go_together(loss_name):
     assert value == pytest.approx(objective.value(parameters), rel=1e-12)
     assert_close(gradient, central_differences(objective.value, parameters), 1e-7)
     whole = symmetric(matrix)
+    both = objective.value_and_gradient(parameters)
+    assert both[0] == pytest.approx(value, rel=1e-12)
+    assert_close(both[1], gradient, 1e-10)
+    other, slope, product = objective.gauss_newton(parameters)
+    assert other == pytest.approx(value, rel=1e-12)
+    assert_close(slope, gradient, 1e-10)
+    objective.add_penalty_hessian(parameters, matrix)
+    vector = rng.normal(size=len(parameters))
+    vector[: network.n_coefficients] *= network.splined[: network.n_coefficients]
+    assert_close(product(vector), symmetric(matrix) @ vector, 1e-9)
+    blocks, tail = objective.curvatures(parameters)
+    for block, own in zip(blocks, node_views(network, whole), strict=True):
+        assert_close(block, own, 1e-9)
+    assert_close(tail, whole.diagonal()[network.n_coefficients :], 1e-9)
     assert np.linalg.eigvalsh(whole)[0] > -1e-12 * np.abs(whole).max()
 
 

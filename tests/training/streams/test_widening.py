@@ -7,7 +7,7 @@ from networks import TRAITS, assert_close, draw_data, draw_network, draw_penalty
 from skkan.data._samples import TrainingData, scaling_of
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._squared import SquaredLoss
-from skkan.training.streams._streaming import StreamObjective
+from skkan.training.streams._memory import StreamObjective
 from skkan.training.streams._widening import completed, widened, widened_penalty
 
 INSIDE = np.zeros((1, 2))
