@@ -5,7 +5,7 @@ from random_chains import chains, check
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=40, derandomize=True, **QUIET)
+@settings(max_examples=20, derandomize=True, **QUIET)
 @given(chains())
 def test_no_chain_of_methods_spoils_a_model(chain):
     check(chain)

@@ -5,7 +5,7 @@ from random_fits import cases, check
 QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=120, derandomize=True, **QUIET)
+@settings(max_examples=80, derandomize=True, **QUIET)
 @given(cases())
 def test_no_input_breaks_a_fit(case):
     check(case)

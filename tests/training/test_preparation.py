@@ -20,7 +20,7 @@ def test_blocks_of_the_copy_change_nothing(monkeypatch, samples):
     monkeypatch.setattr(_preparation, "BLOCK_BYTES", 1)
     parts = prepared(*samples, standardise=True)
     np.testing.assert_array_equal(parts.data.inputs, whole.data.inputs)
-    assert whole.data.n_samples == len(np.unique(samples[0], axis=0)) < whole.n_samples == 30
+    assert whole.data.n_samples == len(np.unique(samples[0], axis=0)) < 30
     assert np.abs(whole.data.inputs).max() == 1.0
     back = whole.scaling.given_inputs(whole.data.inputs)[:, np.argsort(whole.order)]
     assert_close(np.unique(back, axis=0), np.unique(samples[0], axis=0), 1e-15)

@@ -46,9 +46,9 @@ class Division:
     >>> import numpy as np
     >>> from skkan.symbolic.division._formulas import Division
     >>> from skkan.symbolic.library._symbols import search_symbols
-    >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(300, 2))
+    >>> X = np.random.default_rng(0).uniform(-1.0, 2.0, size=(100, 2))
     >>> y = X[:, 0] * np.sin(X[:, 1]) + 1.0
-    >>> Division(X, y, np.ones(300), search_symbols(), ["a", "b"]).formulas()[0]
+    >>> Division(X, y, np.ones(100), search_symbols(), ["a", "b"]).formulas()[0]
     a*sin(b) + 1
     """
 
