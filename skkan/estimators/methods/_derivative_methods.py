@@ -78,7 +78,7 @@ class DerivativeMixin:
         orders = np.zeros(inputs.shape[1], dtype=int)
         orders[first] = index
         found = _derivatives.derivative(self.network_, inputs, tuple(orders.tolist()))
-        there: NDArray[np.bool_] = known[:, np.flatnonzero(index)].all(axis=1, keepdims=True)
+        there: NDArray[np.bool_] = np.all(known[:, np.flatnonzero(index)], axis=1)[:, None]
         found = np.where(there, found, 0.0)
         return self._finite(found[:, 0] if self._single_target else found)
 
