@@ -30,6 +30,11 @@ def lazily(estimator: Any, method: str, X: Any) -> da.Array:
         In blocks as `X`.
     """
     check_is_fitted(estimator)
+    if hasattr(estimator, "_encoder"):
+        raise ValueError(
+            "the model has columns of levels or with gaps, which predictions for Dask collections "
+            "do not take. Call it on X.compute(), or on its blocks."
+        )
     check_names(estimator, X, reset=False)
     inputs = as_columns(X)
     plain = copy.copy(estimator)

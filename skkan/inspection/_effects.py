@@ -166,7 +166,13 @@ def sites_of(table: Table, j: int, count: int) -> NDArray[Any]:
     return np.linspace(float(distinct[0]), float(distinct[-1]), count)
 
 
-def effect(outputs: Outputs, table: Table, j: int, deviations: Deviations | None = None) -> Effect:
+def effect(
+    outputs: Outputs,
+    table: Table,
+    j: int,
+    deviations: Deviations | None = None,
+    additive: bool = False,
+) -> Effect:
     """Return the effect of a column.
 
     Parameters
@@ -179,13 +185,15 @@ def effect(outputs: Outputs, table: Table, j: int, deviations: Deviations | None
         The column.
     deviations : callable, optional
         Takes the table, the column and sites, and returns standard deviations of the effect there.
+    additive : bool, default=False
+        Whether the effect is the same in all rows.
     """
     data, gaps = table.column(j), table.gaps(j)
     sites = sites_of(table, j, N_SITES)
     asked = sites
     if gaps.any():
         asked = np.append(sites.astype(object) if sites.dtype.kind in "OUT" else sites, np.nan)
-    values = _dependence(outputs, table, {j: asked}, MAX_ROWS)
+    values = _dependence(outputs, table, {j: asked}, 2 if additive else MAX_ROWS)
     discrete = j in table.levels or _is_discrete(sites)
     at_data, weight = _at(sites, values[: len(sites)], table, j, discrete)
     if gaps.any():

@@ -64,7 +64,7 @@ class Explained:
         # Raises where the data do not fit the model.
         Fitted.of(model, X)
         given: Any = X
-        frame = given.to_pandas() if hasattr(given, "to_pandas") else given
+        frame = _with_names(_columns_of(given), given.columns) if _is_polars(given) else given
         data: Any = frame if hasattr(frame, "iloc") else np.asarray(frame)
         n_columns = data.shape[1]
         if feature_names is not None:
@@ -118,6 +118,12 @@ class Explained:
         return found
 
     @property
+    def is_additive(self) -> bool:
+        """Whether the outputs are sums of functions of one column each."""
+        own = last_step(self.model)
+        return self.model is own and len(fitted_network(own).layers) == 1
+
+    @property
     def knows_deviations(self) -> bool:
         """Whether training has left what standard deviations are computed from."""
         return getattr(last_step(self.model)._state, "posterior", None) is not None
@@ -144,3 +150,15 @@ def _with_names(X: Any, names: ArrayLike | None) -> Any:
     except ImportError:
         return X
     return pd.DataFrame(X, columns=np.asarray(names)).infer_objects()
+
+
+def _is_polars(X: Any) -> bool:
+    return hasattr(X, "get_columns") and not hasattr(X, "iloc")
+
+
+def _columns_of(X: Any) -> NDArray[Any]:
+    """Return a data frame of polars as an array of objects."""
+    found = np.empty((X.shape[0], len(X.columns)), dtype=object)
+    for j, name in enumerate(X.columns):
+        found[:, j] = X[name].to_list()
+    return found

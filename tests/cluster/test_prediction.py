@@ -68,6 +68,9 @@ def test_errors():
         lazily(model, "predict", da.from_array(X[:, :1]))
     with pytest.raises(ValueError, match="two dimensions"):
         lazily(model, "predict", da.from_array(X[:, 0]))
+    gaps = np.where(X > 0.9, np.nan, X)
+    with pytest.raises(ValueError, match="levels or with gaps"):
+        lazily(KANRegressor(**ADDITIVE).fit(gaps, y), "predict", da.from_array(gaps))
     X[3, 0] = np.inf
     with pytest.raises(ValueError, match="infinity"):
         lazily(model, "predict", da.from_array(X)).compute()

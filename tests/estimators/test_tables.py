@@ -1,4 +1,5 @@
 import ctypes
+import importlib.util
 import pickle
 import shutil
 import sqlite3
@@ -105,6 +106,11 @@ def test_frames_of_polars_and_coded_arrays_give_the_same(additive):
     other = pl.DataFrame(columns).with_columns(pl.col("size") == "M")
     own = KANRegressor((), grid_size=4, random_state=0).fit(other, y)
     np.testing.assert_allclose(own.predict(other), additive.predict(frame), atol=1e-6)
+    if importlib.util.find_spec("matplotlib"):
+        from skkan.inspection import EffectsDisplay  # noqa: PLC0415
+
+        (effect,) = EffectsDisplay.from_estimator(own, other, ["color"]).effects
+        assert effect.sites[0].tolist() == ["blue", "green", "red"]
     codes = {None: np.nan, "red": 3, "green": 1, "blue": 0}
     array = np.column_stack(
         [

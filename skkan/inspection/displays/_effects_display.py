@@ -274,7 +274,8 @@ def _one(model: Explained, feature: Any) -> Effect:
             raise ValueError(f"features has {feature!r}, which is no pair of different columns.")
         return interaction_effect(model.outputs, model.table, *pair)
     spread = model.deviations if model.knows_deviations else None
-    return effect(model.outputs, model.table, column_number(names, feature), spread)
+    j = column_number(names, feature)
+    return effect(model.outputs, model.table, j, spread, model.is_additive)
 
 
 def _shown(value: Any) -> str:
