@@ -377,10 +377,10 @@ def inverse_burgers(seed: int, n_repetitions: int = 10) -> dict[str, Any]:
             [sp.Eq(u(0, x), -sp.sin(pi * x)), sp.Eq(u(t, -1), 0), sp.Eq(u(t, 1), 0)],
             parameters={nu: 0.3},
             n_products=6,
-            grid_size=(8, 16),
+            grid_size=(10, 28),
             degree=7,
             exact_conditions=True,
-            max_iter=60,
+            max_iter=100,
             random_state=repetition,
         ).fit(X, exact + 0.01 * exact.std() * rng.normal(size=200))
         gaps.append(abs(solver.parameters_[nu] / truth - 1.0))

@@ -125,7 +125,8 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     parameters_ : dict of sympy.Symbol to float
         The numbers sought.
     parameter_errors_ : dict of sympy.Symbol to float
-        Their standard errors, from the noise of the measurements; NaN without any.
+        Their standard errors, from the noise of the measurements and the residuals of the
+        equations; NaN without any.
     functions_ : dict of sympy function class to Law
         The unknown functions of other arguments: callables with ``samples(n_samples)`` and
         ``suggest_symbolic()``.

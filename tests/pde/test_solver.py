@@ -278,6 +278,19 @@ def test_unknown_function_in_the_equation_is_found():
     assert list(pickle.loads(pickle.dumps(solver)).functions_) == [law]
 
 
+def test_standard_errors_allow_for_a_coarse_grid():
+    # Noise of 0.001 would allow 0.001, and the grid moves the rate by 0.03.
+    rate = sp.Symbol("rate", positive=True)
+    times = np.linspace(0.0, 4.0, 50)
+    noise = 1e-3 * np.random.default_rng(0).normal(size=50)
+    solver = KANSolver(
+        u(t).diff(t) + rate * u(t), {t: (0, 4)}, sp.Eq(u(0), 1), parameters={rate: 1.0},
+        grid_size=10, degree=3, random_state=0,
+    ).fit(times[:, None], np.exp(-1.5 * times) + noise)  # fmt: skip
+    error = solver.parameter_errors_[rate]
+    assert 0.01 < abs(solver.parameters_[rate] - 1.5) < 3.0 * error < 0.2
+
+
 def test_unknown_function_that_is_positive():
     law = sp.Function("F")
     rate = sp.exp(law(u(t)))

@@ -76,7 +76,10 @@ def standard_errors(model: Model, groups: Sequence[Any], constants: Sequence[flo
 
     To first order the estimate moves by ``H^-1 J' d`` with an error ``d`` of the measurements, the
     rows ``J`` of their Jacobian, and the Gauss-Newton matrix ``H`` of all rows. The variance of the
-    errors is that of the residuals of every unknown's measurements.
+    errors is that of the residuals of every unknown's measurements. Where a grid is too coarse for
+    the equations to hold, their residuals ``r`` move the estimate by ``H^-1 K' r`` with the rows
+    ``K`` of their Jacobian, which at the end of a fit is ``-H^-1 J'`` times the residuals of the
+    measurements; this is added in the square.
 
     Parameters
     ----------
@@ -106,7 +109,7 @@ def standard_errors(model: Model, groups: Sequence[Any], constants: Sequence[flo
     u, s, vt = np.linalg.svd(triangle)
     del u
     kept = s > np.sqrt(SINGULAR) * s[0]
-    covariance = np.zeros((n_scalars, n_scalars))
+    covariance, shift = np.zeros((n_scalars, n_scalars)), np.zeros(n_scalars)
     total = sum(own.n_rows for own in measured)
     for own in measured:
         parts = list(own.rows(model, constants, want_jacobian=True))
@@ -117,7 +120,8 @@ def standard_errors(model: Model, groups: Sequence[Any], constants: Sequence[flo
         influence = ((slopes / scale) @ vt[kept].T / s[kept] ** 2) @ vt[kept]
         influence = influence[:, -n_scalars:] / scale[-n_scalars:]
         covariance += variance * influence.T @ influence
-    return np.sqrt(np.diag(covariance)) * model.number_slopes()
+        shift += influence.T @ rows
+    return np.sqrt(np.diag(covariance) + shift**2) * np.abs(model.number_slopes())
 
 
 def equation_values(
