@@ -171,6 +171,7 @@ def follow_hidden_nodes(
     stretch: float = 0.0,
     fresh: bool = False,
     n_jobs: int | None = None,
+    least_share: float = 1e-12,
 ) -> list[FloatArray]:
     """Map every hidden node onto [-1, 1] and put its grid there, with room at the border.
 
@@ -196,6 +197,9 @@ def follow_hidden_nodes(
         Whether to lay every grid anew.
     n_jobs : int, optional
         Number of threads.
+    least_share : float, default=1e-12
+        Of the distance of a node from zero, the smallest range that a grid is laid over: in single
+        precision the ends of a small one far from zero would be the same number.
 
     Returns
     -------
@@ -212,7 +216,7 @@ def follow_hidden_nodes(
         fills = high - low >= FULL_ENOUGH * (old.high - old.low)
         stays = fills & (low >= old.low) & (high <= old.high) & (not fresh and stretch == 0.0)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
-        half = np.where(~stays & (half > 1e-12 * (1.0 + np.abs(middle))), half, 1.0)
+        half = np.where(~stays & (half > least_share * (1.0 + np.abs(middle))), half, 1.0)
         arity = np.array(layer.arities)
         shift = np.where(~stays & (arity == 1), middle, 0.0)
         # Both are of the subnodes, of which sum nodes have one.

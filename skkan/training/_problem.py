@@ -38,6 +38,8 @@ from skkan.training._solver_choice import SOLVERS, SolverOptions
 # data with little noise bear.
 START_WEIGHTS = (1e-3, 1e-6)
 FIXED_LINE_SHARE = 1e-3
+# Of the distance of a hidden node from zero, the smallest range for a grid.
+LEAST_SHARE = {"float64": 1e-12, "float32": 1e-4}
 # Of the roughness and of the slope of an edge, where the loss has no noise level to compare with:
 # on classes that can be separated, nothing else keeps the log-odds from growing without bound.
 LARGEST_VARIANCE = {"rough": 180.0, "line": 10.0}
@@ -143,6 +145,7 @@ class Problem:
             _stretch(order),
             fresh,
             settings.n_jobs,
+            LEAST_SHARE[settings.dtype],
         )
 
     def followed(self, state: State, grid_size: int, fresh: bool = False) -> State:
