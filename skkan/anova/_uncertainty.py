@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg import blas, solve_triangular
 
 from skkan._typing import FloatArray
 from skkan.anova._design import Design
@@ -63,6 +63,14 @@ class Root:
         live = np.searchsorted(self.live, places[np.isin(places, self.live)])
         mean = coef[self.live[live]] / self.scale[live]
         return worth(self.factor(), live.tolist(), mean)
+
+    def variances(self, directions: FloatArray) -> FloatArray:
+        """Return ``d'R'R d`` for directions ``d`` in the rows."""
+        factor = self.factor() / self.scale[:, None]
+        half = blas.dtrsm(1.0, factor, directions.take(self.live, axis=1).T, lower=1, overwrite_b=1)
+        found: FloatArray = np.einsum("ij,ij->j", half, half)
+        others = np.flatnonzero(self.rest)
+        return found + directions[:, others] ** 2 @ self.rest[others]
 
     def half(self, directions: FloatArray) -> FloatArray:
         """Return ``R d`` for directions ``d`` in the rows: ``R'R`` is the covariance."""
@@ -163,8 +171,9 @@ class AnalysisPosterior:
         variance = np.empty((len(X), len(self.noise)))
         for start in range(0, len(X), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            for k, half in enumerate(self._halves(network, X[rows])):
-                variance[rows, k] = (half**2).sum(axis=1)
+            matrix = self.design.matrix(network.scaling.inputs(X[rows])[:, self.order])
+            for k, root in enumerate(self.roots):
+                variance[rows, k] = root.variances(matrix[:, : len(root.rest)])
         return network.scaling.output_scale * np.sqrt(variance + self.noise * include_noise)
 
     def covariances(self, network: Network, X: FloatArray, include_noise: bool) -> FloatArray:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from skkan._typing import FloatArray
 from skkan.network._network import Network
@@ -102,7 +102,7 @@ class PredictivePosterior:
         for rows, jacobian in self._jacobians(network, X):
             variance = np.zeros(jacobian.shape[:2])
             for part, root in zip(self.parts, roots, strict=True):
-                variance += ((jacobian[:, :, part.index] @ root.T) ** 2).sum(axis=2)
+                variance += _squares(jacobian, part.index, root)
             found[rows] = np.sqrt(self.noise * (self.precision * variance + float(include_noise)))
         return network.scaling.output_scale * found
 
@@ -234,6 +234,15 @@ def predictive_posterior(
         noise = squares * n / max(n - dof / len(squares), 0.1 * n)
     precision = objective.loss.precision(len(noise))
     return PredictivePosterior(parts, np.maximum(noise, LOWEST_NOISE), order, precision)
+
+
+def _squares(jacobian: FloatArray, index: NDArray[np.intp], root: FloatArray) -> FloatArray:
+    """Return ``|R j|^2`` of some columns of a Jacobian, for a lower triangle ``R``."""
+    some = jacobian if len(index) == jacobian.shape[2] else jacobian[:, :, index]
+    rows = np.ascontiguousarray(some.reshape(-1, len(index)))
+    moved = blas.dtrmm(1.0, root, rows.T, lower=1)
+    squares: FloatArray = np.einsum("ij,ij->j", moved, moved).reshape(jacobian.shape[:2])
+    return squares
 
 
 def _live(network: Network) -> NDArray[np.bool_]:
