@@ -365,7 +365,7 @@ class KANRegressor(
 
     @property
     def _analysed_loss(self) -> bool:
-        return self.loss == SQUARED_ERROR
+        return self.loss == SQUARED_ERROR or getattr(self, "_single_target", True)
 
     @property
     def _data_fit(self) -> Loss:

@@ -19,9 +19,9 @@ from skkan.training._constant import best_constant
 from skkan.training._problem import Problem
 from skkan.training._settings import TrainingResult
 
-MAX_FITS = 5
+MAX_FITS = 4
 # Of the logarithms of spread and dispersion.
-SETTLED = 0.1
+SETTLED = 0.2
 # Of the degrees of freedom, however many a fit has used.
 LEAST_UNUSED = 0.1
 

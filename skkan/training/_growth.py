@@ -85,7 +85,7 @@ def applies(problem: Problem) -> bool:
         and settings.sparsity == 0.0
         and settings.base_function == "zero"
         and settings.solver != "adam"
-        and (problem.loss.is_square or problem.loss.of_classes)
+        and (problem.loss.is_square or problem.loss.of_classes or n_outputs == 1)
     )
 
 
