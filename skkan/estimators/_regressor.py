@@ -369,7 +369,10 @@ class KANRegressor(
 
     @property
     def _data_fit(self) -> Loss:
-        return self._state.data_fit or regression_loss(self.loss, self.quantile)
+        # Callbacks meet estimators whose fit has not ended.
+        state = getattr(self, "_state", None)
+        known = None if state is None else state.data_fit
+        return known or regression_loss(self.loss, self.quantile)
 
     def _check_spread(self, return_cov: bool, include_noise: bool) -> None:
         """Raise an error for what is not known with other losses than the squared error."""
