@@ -95,7 +95,28 @@ REPORTED = [
     ),
     Table("carData", "Wells", "switch", classes=True),
 ]
-UNSEEN: list[Table] = []
+UNSEEN = [
+    Table("openintro", "evals", "score", drop=("course_id", "prof_id")),
+    Table("modeldata", "biomass", "HHV", drop=("sample", "dataset")),
+    Table("Stat2Data", "GrinnellHouses", "SalePrice", log=True, drop=("Date", "Address")),
+    Table("wooldridge", "htv", "wage", log=True, drop=("lwage",)),
+    Table("openintro", "births14", "weight", drop=("lowbirthweight",)),
+    Table("wooldridge", "gpa2", "colgpa"),
+    Table("mlmRev", "Exam", "normexam", drop=("student",)),
+    Table("HSAUR", "Forbes2000", "marketvalue", log=True, drop=("rank", "name")),
+    Table("causaldata", "nhefs_complete", "wt82_71", drop=("seqn", "wt82")),
+    Table("modeldata", "Chicago", "ridership", drop=("date",)),
+    Table("MASS", "Pima.te", "type", classes=True),
+    Table("AER", "GSOEP9402", "school", classes=True),
+    Table("carData", "BEPS", "vote", classes=True),
+    Table("mlmRev", "Contraception", "use", classes=True, drop=("woman",)),
+    Table("AER", "HMDA", "deny", classes=True),
+    Table("carData", "Chile", "vote", classes=True),
+    Table("carData", "WVS", "poverty", classes=True),
+    Table("modeldata", "taxi", "tip", classes=True),
+    Table("openintro", "resume", "received_callback", classes=True, drop=("job_ad_id",)),
+    Table("ISLR", "Caravan", "Purchase", classes=True),
+]
 HALVES = {"tuning": TUNING, "reported": REPORTED, "unseen": UNSEEN}
 
 
@@ -150,7 +171,12 @@ def estimators(classes: bool) -> dict[str, Callable[[], Any]]:
     try:
         from catboost import CatBoostClassifier, CatBoostRegressor
 
-        options = {"verbose": False, "random_seed": 0, "allow_writing_files": False}
+        options = {
+            "verbose": False,
+            "random_seed": 0,
+            "allow_writing_files": False,
+            "thread_count": 1,
+        }
         boosting = CatBoostClassifier if classes else CatBoostRegressor
         found["catboost"] = lambda: boosting(**options)
     except ImportError:

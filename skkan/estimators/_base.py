@@ -21,6 +21,7 @@ from skkan.data._large_data import Encoding, LargeData, RowSplit, is_large
 from skkan.data._samples import lacks_a_class
 from skkan.data._weights import unit_of_weights
 from skkan.estimators._fitted_state import FittedState
+from skkan.estimators._interaction_cst import NO_ANALYSIS, parsed_interactions
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._shape_constraints import ShapeConstraintsMixin
 from skkan.estimators._stored_state import StoredStateMixin
@@ -72,6 +73,7 @@ class BaseKAN(
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
+        "interaction_cst": ["array-like", StrOptions({"no_interactions", "pairwise"}), None],
         "n_restarts": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -103,6 +105,7 @@ class BaseKAN(
         learning_rate_init: float = 0.01,
         alpha: str | float = "auto",
         sparsity: float = 0.0,
+        interaction_cst: Any = None,
         n_restarts: int = 2,
         max_iter: int = 1000,
         tol: float = 1e-5,
@@ -130,6 +133,7 @@ class BaseKAN(
         self.learning_rate_init = learning_rate_init
         self.alpha = alpha
         self.sparsity = sparsity
+        self.interaction_cst = interaction_cst
         self.n_restarts = n_restarts
         self.max_iter = max_iter
         self.tol = tol
@@ -362,7 +366,16 @@ class BaseKAN(
         sites, shapes = self._sites(scaling, order), self._shapes()
         if shapes is not None:
             shapes = shapes.with_inputs(order)
-        settings = replace(settings, compare_additive=not streaming, sites=sites, shapes=shapes)
+        interactions = parsed_interactions(
+            self.interaction_cst, self.n_features_in_, self._input_owners()[order]
+        )
+        settings = replace(
+            settings,
+            compare_additive=not streaming,
+            sites=sites,
+            shapes=shapes,
+            interactions=interactions,
+        )
         back = np.argsort(order)
         progress.input_order = back
         problem = Problem(data, samples.validation, loss, settings, scaling)
@@ -418,6 +431,8 @@ class BaseKAN(
         def fitted(problem: Problem, start: Start | None) -> TrainingResult:
             if start is None and self._is_free(streaming) and applies(problem):
                 return Growth(problem, progress, rng).run()
+            if start is None and problem.settings.interactions.limited:
+                raise ValueError(NO_ANALYSIS)
             problem = problem.with_room_for_sites()
             result = Trainer(problem, progress, rng).run(start)
             return no_worse_than_constant(problem, result, start)

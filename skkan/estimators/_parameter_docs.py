@@ -77,6 +77,11 @@ sparsity : float, default=0.0
     Weight of a penalty that makes edges vanish: for every layer the sum of the magnitudes of
     its edges, the standard deviations of their functions on the training data, and the
     entropy of the shares that they have in the sum.
+interaction_cst : {"no_interactions", "pairwise"} or sequence of sets of int, default=None
+    Which columns may interact, where the fit is an analysis of variance: none, pairs only, or
+    those that are in one of some sets of column numbers, as in
+    :class:`sklearn.ensemble.HistGradientBoostingRegressor`; columns in none of the sets make up
+    one more. ``None`` is no limit.
 n_restarts : int, default=2
     Number of random starts. They race on the coarsest grid for a few iterations, the better
     half of them for a few more, and so on; only the last one is trained further. With

@@ -121,9 +121,12 @@ class Growth:
     def run(self) -> TrainingResult:
         """Fit, and return the network with its penalty."""
         settings = self.problem.settings
+        limits = settings.interactions
         options = Options(
-            degree=settings.degree,
+            limits.order,
+            settings.degree,
             sites=settings.sites,
+            allowed=limits.allowed,
             alone=frozenset() if settings.shapes is None else settings.shapes.asked,
         )
         family = family_of(self.problem)
@@ -148,7 +151,9 @@ class Growth:
         own = self._result(best)
         if self.problem.loss.of_classes:
             return self._or_stiffer(own, best)
-        return self._raced(own, best) if self._leaves_structure(own.network, best) else own
+        if settings.interactions.limited or not self._leaves_structure(own.network, best):
+            return own
+        return self._raced(own, best)
 
     def _leaves_structure(self, network: Network, found: Solution) -> bool:
         """Whether noise is far below the target, or residuals of neighbours are alike.
@@ -266,7 +271,7 @@ class Growth:
 
         Roughness of second order is better where they can, or nearly, be separated.
         """
-        problem = self.problem.of_additive_model()
+        problem = self.problem.of_additive_model().with_room_for_sites()
         n_inputs, n_outputs = problem.settings.shape
         width = problem.settings.grid_sizes[-1] + problem.settings.degree
         coarse = any(codes is not None and len(codes) > width for codes in problem.settings.sites)

@@ -15,6 +15,27 @@ from skkan.training._smoothing import Smoothing
 
 
 @dataclass(frozen=True)
+class Interactions:
+    """Which inputs may interact.
+
+    Attributes
+    ----------
+    order : {1, 2, 3}
+        How many at once at most.
+    allowed : tuple of frozenset of int, optional
+        Sets of inputs; those that interact are all in one of them.
+    """
+
+    order: int = 3
+    allowed: tuple[frozenset[int], ...] | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether not all may interact."""
+        return self.order < 3 or self.allowed is not None
+
+
+@dataclass(frozen=True)
 class Settings:
     """How to train; the names are those of the estimators' parameters.
 
@@ -45,6 +66,7 @@ class Settings:
     dtype: str = "float64"
     sites: Sites = ()
     shapes: Shapes | None = None
+    interactions: Interactions = Interactions()
 
 
 @dataclass

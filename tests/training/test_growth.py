@@ -204,3 +204,24 @@ def test_classifiers_go_on_from_the_analysis(classes, classifier):
         np.testing.assert_allclose(other.predict_proba(X), before, atol=1e-3)
     streamed = copy.deepcopy(classifier).partial_fit(X[1000:], labels[1000:])
     assert streamed.score(X, labels) > classifier.score(X, labels) - 0.03
+
+
+def test_only_allowed_columns_interact(case):
+    X, y = case
+    Y = np.exp(y / 3.0)
+    for limit, most in (("no_interactions", 1), ("pairwise", 2)):
+        model = KANRegressor(interaction_cst=limit, random_state=0).fit(X, Y)
+        assert max(len(own.columns) for own in model.terms_) == most
+    model = KANRegressor(interaction_cst=[(1, 2)], random_state=0).fit(X[:, ::-1], Y)
+    found = {own.columns for own in model.terms_ if len(own.columns) > 1}
+    assert found == {("x1", "x2")}
+
+
+def test_limits_that_cannot_be_kept_are_errors(case):
+    for limit, error in (([{0, 9}], ValueError), ([[]], ValueError), ([3], TypeError)):
+        with pytest.raises(error, match="interaction_cst"):
+            KANRegressor(interaction_cst=limit).fit(*case)
+    with pytest.raises(ValueError, match="interaction_cst"):
+        KANRegressor((5,), interaction_cst="pairwise").fit(*case)
+    with pytest.raises(ValueError, match="interaction_cst"):
+        KANRegressor(interaction_cst="pairwise").partial_fit(*case)

@@ -70,6 +70,7 @@ class StreamingMixin:
         wanted: dict[str, tuple[Any, ...]] = {
             "early_stopping": (False,),
             "sparsity": (0.0,),
+            "interaction_cst": (None,),
         }
         if self.monotonic_cst is not None or self.convexity_cst is not None:
             raise ValueError(
