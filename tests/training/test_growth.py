@@ -225,3 +225,10 @@ def test_limits_that_cannot_be_kept_are_errors(case):
         KANRegressor((5,), interaction_cst="pairwise").fit(*case)
     with pytest.raises(ValueError, match="interaction_cst"):
         KANRegressor(interaction_cst="pairwise").partial_fit(*case)
+
+
+def test_classes_are_read_block_by_block_as_in_memory(classes):
+    X, labels = classes[0][:300], classes[1][:300] == "yes"
+    there = KANClassifier(max_cache_bytes=0, random_state=0).fit(X, labels)
+    here = KANClassifier(random_state=0).fit(X, labels)
+    np.testing.assert_allclose(there.predict_proba(X), here.predict_proba(X), atol=1e-5)
