@@ -10,8 +10,11 @@ from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._typical_rows import TypicalRows
 from skkan.inspection._scores import LayerActivity, activity_on
 from skkan.network._network import Network
+from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
+from skkan.objective._sparsity import Sparsity
 from skkan.objective.losses._loss import Loss
+from skkan.training._grids import share_constants
 from skkan.training._posterior import PredictivePosterior
 
 
@@ -56,6 +59,27 @@ class FittedState:
             posterior=None,
             activity=activity_on(network, self.rows.X, self.rows.weight),
         )
+
+    def objective_of(self, network: Network, loss: Loss, sparsity: float) -> float:
+        """Return the objective of the training at a network, on the rows that stand for all.
+
+        Parameters
+        ----------
+        network : Network
+            The network that this is the state of.
+        loss : Loss
+            Data fit.
+        sparsity : float
+            As in the training.
+        """
+        # How the constants of a node are shared among its edges changes no function.
+        network = network.copy()
+        share_constants(network, self.penalty.softmax)
+        data = self.rows.weighted().scaled(network.scaling)
+        rows = data.rows(network.layers[0])
+        sparse = Sparsity.of(network, rows, sparsity) if sparsity > 0.0 else None
+        objective = Objective(network, data, loss, self.penalty, rows, sparse)
+        return objective.value(network.get_parameters())
 
     def refined(self, before: Network, after: Network) -> Self:
         """Return the state of the same network on other grids."""

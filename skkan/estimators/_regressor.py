@@ -88,7 +88,8 @@ class KANRegressor(
         Objective, loss plus penalty, after every one of them. It may rise where a grid moves or,
         with ``alpha="auto"``, where the weights change.
     loss_ : float
-        Objective of ``network_``.
+        Objective of ``network_``; once it has been changed without training, that on the rows which
+        the estimator keeps.
     best_loss_ : float
         Smallest value of ``loss_curve_``. With ``alpha="auto"`` this may be the objective of a
         network that was given up for a smoother one.

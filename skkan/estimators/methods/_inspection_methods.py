@@ -32,6 +32,8 @@ class InspectionMixin:
     """
 
     network_: Network
+    loss_: float
+    sparsity: float
     _state: FittedState
     n_features_in_: int
     _validated: Callable[..., Any]
@@ -342,8 +344,9 @@ class InspectionMixin:
 
     def _set_network(self, network: Network, penalty: Penalty | None = None) -> None:
         """Put a changed network in the place of the fitted one, and score it."""
-        self.network_ = network
-        self._state = self._state.edited(network, penalty)
+        state = self._state.edited(network, penalty)
+        loss = state.objective_of(network, self._data_fit, self.sparsity)
+        self.network_, self._state, self.loss_ = network, state, loss
 
     @_fit_context(prefer_skip_nested_validation=True)
     def refit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -70,4 +70,6 @@ class RefinementMixin(BaseEstimator):
             # Grids that do not nest keep functions, but not their shapes.
             keep_edge_shapes(other.network_, shapes)
         other._state = self._state.refined(self.network_, other.network_)
+        owner: Any = other
+        owner.loss_ = other._state.objective_of(other.network_, owner._data_fit, owner.sparsity)
         return other
