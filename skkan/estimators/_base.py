@@ -255,6 +255,7 @@ class BaseKAN(
             Whether `weight` is to be counted before `encode` multiplies it by factors.
         """
         if not is_large(X, self.max_cache_bytes):
+            given = weight
             if counted:
                 weight = unit_of_weights(weight).counted(weight)
             target, own = encode(y, weight)
@@ -264,6 +265,7 @@ class BaseKAN(
                 labels=labels,
                 go_on=go_on,
                 counted=counted,
+                unit=float(given.sum() / weight.sum()),
             )
             return
         random_state = check_random_state(self.random_state)
@@ -295,6 +297,7 @@ class BaseKAN(
         go_on: bool = False,
         streaming: bool = False,
         counted: bool = False,
+        unit: float = 1.0,
     ) -> None:
         """Fit the network and store what it found.
 
@@ -319,6 +322,8 @@ class BaseKAN(
             model because these are few.
         counted : bool, default=False
             Whether weights are numbers of samples already.
+        unit : float, default=1.0
+            What these have been divided by.
         """
         random_state = check_random_state(self.random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -330,7 +335,8 @@ class BaseKAN(
         samples = prepared(
             X, target, weight, loss.standardises, rows, held_out, as_given=streaming or counted
         )
-        self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming)
+        unit *= float(weight[rows].sum()) / samples.data.total
+        self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming, unit=unit)
 
     def _train_on(
         self,
@@ -341,6 +347,7 @@ class BaseKAN(
         *,
         go_on: bool = False,
         streaming: bool = False,
+        unit: float = 1.0,
     ) -> None:
         """Fit the network to prepared samples, wherever they are, and store what it found.
 
@@ -356,6 +363,8 @@ class BaseKAN(
             Source of the starting points.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
+        streaming, unit : bool and float
+            As in :meth:`_train`.
         """
         data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
@@ -397,6 +406,7 @@ class BaseKAN(
             posterior=posterior,
             expected=problem.expected_loss(result, posterior),
             data_fit=result.data_fit or problem.loss,
+            weight_unit=unit,
         )
         if hasattr(self, "_stream"):
             del self._stream

@@ -41,6 +41,8 @@ class FittedState:
         where it has come to an end.
     data_fit : Loss or None
         Loss of the training, which the penalty weights belong to.
+    weight_unit : float
+        What the weights of the training have been divided by to be numbers of samples.
     """
 
     penalty: Penalty
@@ -50,6 +52,7 @@ class FittedState:
     posterior: PredictivePosterior | AnalysisPosterior | None = None
     expected: float | None = None
     data_fit: Loss | None = None
+    weight_unit: float = 1.0
 
     def edited(self, network: Network, penalty: Penalty | None = None) -> Self:
         """Return the state of a network that was changed without training."""

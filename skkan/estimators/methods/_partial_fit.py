@@ -98,7 +98,8 @@ class StreamingMixin:
                 f"batches are added up, and must lie between {SMALLEST_WEIGHT:g} and "
                 f"{LARGEST_WEIGHT:g}. Divide those of all batches by the same number."
             )
-        return weight
+        # Where a fit has counted its weights in some unit, those of batches are in the same.
+        return weight / self._state.weight_unit if hasattr(self, "network_") else weight
 
     def _learn_batch(
         self,
@@ -225,6 +226,7 @@ class StreamingMixin:
             settings.alpha,
             expected=expected,
             data_fit=loss,
+            weight_unit=self._state.weight_unit,
         )
         self.solver_ = solver
         self._store_training(state, curve)

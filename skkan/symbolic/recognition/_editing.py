@@ -103,7 +103,8 @@ def uncertainties(
     for layer, score in zip(network.layers, scores, strict=True):
         share = min(loss, MISFIT) + 2.0 * loss * layer.coef.shape[1] / total
         # An edge that the outputs do not depend on may be anything.
-        found.append(share / np.maximum(np.square(score), share))
+        least = max(share, np.finfo(float).tiny)
+        found.append(least / np.maximum(np.square(score), least))
     return found
 
 

@@ -499,3 +499,23 @@ def test_weights_that_cannot_be_added_up_are_refused(weight):
     X, y = draw(30, n_columns=2)
     with pytest.raises(ValueError, match="sample_weight has"):
         KANRegressor((), alpha=1e-4).partial_fit(X, y, sample_weight=np.full(30, weight))
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 250.0])
+def test_weights_of_batches_are_in_the_unit_of_those_of_the_fit(unit):
+    rng = np.random.default_rng(0)
+    X, later = rng.uniform(-1.0, 1.0, (200, 1)), rng.uniform(0.0, 1.0, (30, 1))
+    # The right half says next to nothing, and what comes later is there.
+    weight = np.where(X[:, 0] < 0.0, unit, 1e-6 * unit)
+    y, after = np.sin(3.0 * X[:, 0]), np.full(30, 3.0)
+    model = KANRegressor((), alpha=1e-6, random_state=0).fit(X, y, sample_weight=weight)
+    model.partial_fit(later, after, sample_weight=np.full(30, unit))
+    np.testing.assert_allclose(model.predict([[0.3], [0.6], [0.9]]), 3.0, atol=0.6)
+
+
+def test_symbols_are_suggested_for_a_constant():
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, (50, 2))
+    model = KANRegressor((2,), random_state=0).fit(X, np.full(50, 3.0))
+    with np.errstate(all="raise", under="ignore"):
+        assert len(model.suggest_symbolic(0, 0, 0, symbols=["x"])) == 1
+        np.testing.assert_allclose(model.auto_symbolic(symbols=["x"]).predict(X), 3.0)
