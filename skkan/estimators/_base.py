@@ -363,8 +363,7 @@ class BaseKAN(
             Source of the starting points.
         go_on : bool, default=False
             Whether to keep the network that is there and train it further.
-        streaming, unit : bool and float
-            As in :meth:`_train`.
+        streaming, unit : as in :meth:`_train`
         """
         data, scaling, order = samples.data, samples.scaling, samples.order
         settings = self._settings(
