@@ -160,7 +160,11 @@ class Growth:
 
         Where there are too few samples to train other networks, that cannot be told.
         """
-        if len(self.problem.settings.shape) == 2:
+        settings = self.problem.settings
+        width = settings.grid_sizes[-1] + settings.degree
+        # Networks of few splines an edge have no tables of so many levels.
+        coarse = any(codes is not None and len(codes) > width for codes in settings.sites)
+        if len(settings.shape) == 2 or coarse:
             return False
         level = max(found.noise)
         if level < FORMULA_NOISE:
