@@ -41,6 +41,8 @@ NEIGHBOUR_ROWS, LEAST_NEIGHBOURS = 4000, 20
 LEAST_DOF = 1e-3
 # Samples times coefficients up to which the additive model of few intervals is tried.
 MOST_COMPARED = 3_000_000
+# Of evidence, from interactions: an additive model, which gains some 10 at most, is behind then.
+BEYOND_ADDITIVE = 30.0
 # Coefficients of main effects of several classes, which are chosen at once, at most.
 MOST_AT_ONCE = 2000
 INTERRUPTED = "Training interrupted; the best network so far is kept."
@@ -150,7 +152,8 @@ class Growth:
         best = analysis.best
         own = self._result(best)
         if self.problem.loss.of_classes:
-            return self._or_stiffer(own, best)
+            gain = best.evidence - analysis.levels[0].evidence
+            return own if gain > BEYOND_ADDITIVE else self._or_stiffer(own, best)
         if settings.interactions.limited or not self._leaves_structure(own.network, best):
             return own
         return self._raced(own, best)
