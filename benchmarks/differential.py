@@ -250,7 +250,7 @@ def kovasznay() -> Problem:
         domain,
         conditions,
         lambda X: np.stack([own(X) for own in parts], axis=1),
-        {"n_products": 4, "grid_size": (6, 12), "degree": 9},
+        {"n_products": 6, "grid_size": (6, 12), "degree": 9},
     )
 
 

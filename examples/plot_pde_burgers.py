@@ -21,11 +21,11 @@ solver = KANSolver(
     {t: (0, 1), x: (-1, 1)},
     [sp.Eq(u(0, x), -sp.sin(sp.pi * x)), sp.Eq(u(t, -1), 0), sp.Eq(u(t, 1), 0)],
     continuation={nu: (0.3, 0.1)},
-    n_products=5,
-    grid_size=(8, 12),
-    degree=7,
+    n_products=6,
+    grid_size=(8, 20),
+    degree=5,
     exact_conditions=True,
-    max_iter=10,
+    max_iter=15,
     random_state=0,
 ).fit()
 print(f"residual: {100 * solver.relative_residual_[0]:.2g} % of the terms")
