@@ -84,7 +84,7 @@ def kernel(
     from skkan.objective._penalties import Penalty
     from skkan.objective.losses._squared import SquaredLoss
     from skkan.training._grids import follow_hidden_nodes
-    from skkan.training._initialization import random_network
+    from skkan.training.starts._initialization import random_network
 
     X, y = samples(n_samples, shape[0])
     target, weight = y[:, None], np.ones(n_samples)

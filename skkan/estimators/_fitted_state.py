@@ -15,7 +15,7 @@ from skkan.objective._penalties import Penalty
 from skkan.objective._sparsity import Sparsity
 from skkan.objective.losses._loss import Loss
 from skkan.training._grids import share_constants
-from skkan.training._posterior import PredictivePosterior
+from skkan.training.evidence._posterior import PredictivePosterior
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ TRUSTED_TYPES = (
     "skkan.symbolic.library._symbol.Symbol",
     "skkan.symbolic.library._user_symbols.ExpressionForm",
     "skkan.symbolic.library._user_symbols.ExpressionFunction",
-    "skkan.training._posterior.CoupledParameters",
-    "skkan.training._posterior.PredictivePosterior",
+    "skkan.training.evidence._posterior.CoupledParameters",
+    "skkan.training.evidence._posterior.PredictivePosterior",
 )
 """What ``skops.io.load`` has to be told to trust; none of them runs code when it is loaded."""

@@ -18,8 +18,8 @@ from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective.losses._loss import Loss
 from skkan.training._constant import best_constant
-from skkan.training._degrees import edge_degrees
-from skkan.training._smoothing import full_posterior, update_smoothing
+from skkan.training.evidence._degrees import edge_degrees
+from skkan.training.evidence._smoothing import full_posterior, update_smoothing
 
 # Rows that interactions are estimated from, and shares of the variance that are worth a line.
 PAIR_ROWS, LEAST_SHARE = 300, 1e-3

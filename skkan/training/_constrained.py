@@ -29,7 +29,7 @@ from skkan.objective._objective import Objective
 from skkan.solvers._least_distance import nearest_feasible
 from skkan.training._problem import Problem
 from skkan.training._settings import TrainingResult
-from skkan.training._smoothing import stable_factor
+from skkan.training.evidence._smoothing import stable_factor
 
 MOST_PARAMETERS = 2500
 MAX_STEPS, MAX_TRIALS = 60, 10

@@ -25,11 +25,11 @@ from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import spread_rows
 from skkan.network._network import Network
 from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
-from skkan.training._posterior import PredictivePosterior
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
 from skkan.training._settings import TrainingResult
 from skkan.training._trainer import WORTH_A_NETWORK, Trainer
+from skkan.training.evidence._posterior import PredictivePosterior
 
 # Share of the variance of a target: with less noise than that, a formula may be behind it.
 FORMULA_NOISE = 1e-3
@@ -252,7 +252,7 @@ class Growth:
         """Return the penalty under which the degrees of freedom are those of the fit.
 
         The fixed point of the weights is ``noise / n * dof / energy``; see
-        :mod:`skkan.training._smoothing`.
+        :mod:`skkan.training.evidence._smoothing`.
         """
         penalty = self.problem.penalty(network, 1.0, 1.0)
         first = penalty.layers[0]

@@ -28,11 +28,11 @@ from skkan.training._grids import (
     input_limit,
     share_constants,
 )
-from skkan.training._initialization import embedded, pass_through_subnodes
-from skkan.training._posterior import PredictivePosterior, predictive_posterior
 from skkan.training._settings import Settings, State, TrainingResult
-from skkan.training._smoothing import full_posterior
 from skkan.training._solver_choice import SOLVERS, SolverOptions
+from skkan.training.evidence._posterior import PredictivePosterior, predictive_posterior
+from skkan.training.evidence._smoothing import full_posterior
+from skkan.training.starts._initialization import embedded, pass_through_subnodes
 
 # Under the first, networks are nearly additive; the second lets them bend from the start, which
 # data with little noise bear.

@@ -11,7 +11,7 @@ from skkan.network._hidden_layers import Arities
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty, Sites
 from skkan.objective.losses._loss import Loss
-from skkan.training._smoothing import Smoothing
+from skkan.training.evidence._smoothing import Smoothing
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from skkan.solvers._adam import minimize_adam
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._result import SolverResult
-from skkan.training._smoothing import Posterior, full_posterior, node_posterior
+from skkan.training.evidence._smoothing import Posterior, full_posterior, node_posterior
 
 LM_MAX_PARAMETERS = 1500
 LM_MAX_WORK = 3e10

@@ -20,9 +20,9 @@ from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan.training._grids import refine_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
-from skkan.training._race import races
 from skkan.training._settings import State, TrainingResult
-from skkan.training._smoothing import update_smoothing
+from skkan.training.evidence._smoothing import update_smoothing
+from skkan.training.starts._race import races
 
 WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS = 20

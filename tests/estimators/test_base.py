@@ -18,7 +18,7 @@ from estimator_data import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-import skkan.training._race
+import skkan.training.starts._race
 from skkan import KANRegressor
 from skkan.data import _blocks
 from skkan.objective._sparsity import Sparsity
@@ -389,7 +389,7 @@ def test_interrupt_before_there_is_anything_to_keep(monkeypatch):
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(skkan.training._race, "random_network", pressed)
+    monkeypatch.setattr(skkan.training.starts._race, "random_network", pressed)
     estimator = KANRegressor(**SMALL)
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(X, y)

@@ -11,7 +11,7 @@ from skkan.objective._penalties import Penalty
 from skkan.objective.losses._squared import SquaredLoss
 from skkan.solvers._lbfgs import minimize_lbfgs
 from skkan.solvers._lm import minimize_lm
-from skkan.training._initialization import random_network
+from skkan.training.starts._initialization import random_network
 
 ARITIES = [(2,), (1, 2), (3, 1), (1, 1, 4, 2, 1)]
 

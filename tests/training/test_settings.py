@@ -3,8 +3,8 @@ import pytest
 from networks import draw_objective
 
 from skkan.training._settings import State, TrainingResult
-from skkan.training._smoothing import update_smoothing
 from skkan.training._solver_choice import LM_MAX_PARAMETERS, LM_MAX_WORK, SOLVERS, choose_solver
+from skkan.training.evidence._smoothing import update_smoothing
 
 
 def test_small_problems_are_for_levenberg_marquardt():

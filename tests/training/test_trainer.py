@@ -15,7 +15,7 @@ from networks import FUNCTIONS
 from problems import problem_of
 from sklearn.base import clone
 
-import skkan.training._race
+import skkan.training.starts._race
 from skkan import KANRegressor
 from skkan.datasets import make_formula
 from skkan.network._network import Network
@@ -25,8 +25,8 @@ from skkan.objective.losses._binary_log import BinaryLogLoss
 from skkan.solvers._result import SolverResult
 from skkan.training._grids import MARGIN
 from skkan.training._progress import Phase, Progress
-from skkan.training._smoothing import full_posterior, update_smoothing
 from skkan.training._trainer import LOOK_EVERY, Trainer
+from skkan.training.evidence._smoothing import full_posterior, update_smoothing
 
 LARGEST_JUMP = 8.0
 
@@ -172,13 +172,13 @@ def test_validation_keeps_the_best_iteration(solver, alpha):
 def test_validation_chooses_the_start(monkeypatch):
     X, y = product_data(60)
     finished = []
-    run_start = skkan.training._race.run_start
+    run_start = skkan.training.starts._race.run_start
 
     def watched(*arguments):
         finished.append(run_start(*arguments))
         return finished[-1]
 
-    monkeypatch.setattr(skkan.training._race, "run_start", watched)
+    monkeypatch.setattr(skkan.training.starts._race, "run_start", watched)
     # What is held out contradicts the training samples.
     run = trainer(
         X[:40], y[:40], validation=(X[40:], -y[40:]), shape=(2, 1), n_restarts=3, max_iter=1

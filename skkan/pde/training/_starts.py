@@ -16,7 +16,7 @@ from skkan.pde.problem._separable import (
 )
 from skkan.pde.problem._statement import Statement, law_sizes
 from skkan.pde.training._options import Options
-from skkan.training._initialization import KINDS, random_network
+from skkan.training.starts._initialization import KINDS, random_network
 
 # Of starting coefficients: large ones have wild derivatives, products of small ones are flat.
 START_SCALES = (0.3, 1.0)

@@ -12,7 +12,7 @@ from skkan.network._network import Network
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
-from skkan.training._smoothing import node_views
+from skkan.training.evidence._smoothing import node_views
 
 
 @dataclass(frozen=True)

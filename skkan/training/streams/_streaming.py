@@ -42,7 +42,7 @@ from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import minimize_lm
 from skkan.training._problem import Problem
 from skkan.training._settings import State
-from skkan.training._smoothing import Smoothing, full_posterior, update_smoothing
+from skkan.training.evidence._smoothing import Smoothing, full_posterior, update_smoothing
 from skkan.training.streams._memory import Memory, StreamObjective
 
 # Training starts next to its end: the first step is a full one, and exact for additive models.

@@ -17,7 +17,7 @@ from networks import (
 from skkan.data._samples import TrainingData
 from skkan.data._typical_rows import TypicalRows
 from skkan.objective._objective import Objective
-from skkan.training._smoothing import node_views
+from skkan.training.evidence._smoothing import node_views
 from skkan.training.streams._memory import StreamObjective
 from skkan.training.streams._streaming import recalled
 

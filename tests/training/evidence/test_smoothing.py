@@ -24,7 +24,12 @@ from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective._objective import Objective
 from skkan.objective._penalties import HIGHEST_WEIGHT, LOWEST_WEIGHT, Penalty
 from skkan.objective.losses._squared import SquaredLoss
-from skkan.training._smoothing import full_posterior, node_posterior, node_views, update_smoothing
+from skkan.training.evidence._smoothing import (
+    full_posterior,
+    node_posterior,
+    node_views,
+    update_smoothing,
+)
 
 POSTERIORS = [full_posterior, node_posterior]
 

@@ -12,9 +12,9 @@ from skkan.network._network import Network
 from skkan.network.functions._base_functions import BASE_FUNCTIONS
 from skkan.objective._block_sums import OutputMoment
 from skkan.training._grids import input_breakpoints
-from skkan.training._initialization import KINDS, random_network
 from skkan.training._problem import START_WEIGHTS, Problem
 from skkan.training._settings import State
+from skkan.training.starts._initialization import KINDS, random_network
 
 START_SPREAD = 0.5
 STARTS_PER_FINALIST = 4

@@ -5,8 +5,8 @@ from scipy.linalg import cho_solve
 
 from skkan._typing import FloatArray
 from skkan.objective._objective import Objective
-from skkan.training._posterior import MOST_COUPLED
-from skkan.training._smoothing import node_views, shift_precision, stable_factor
+from skkan.training.evidence._posterior import MOST_COUPLED
+from skkan.training.evidence._smoothing import node_views, shift_precision, stable_factor
 
 
 def edge_degrees(objective: Objective, parameters: FloatArray) -> list[FloatArray] | None:

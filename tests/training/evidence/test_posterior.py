@@ -5,7 +5,7 @@ import pytest
 from networks import TRAITS, draw_objective, symmetric
 
 from skkan import KANRegressor
-from skkan.training._posterior import predictive_posterior
+from skkan.training.evidence._posterior import predictive_posterior
 
 
 def noisy(n_samples=200, n_targets=1, seed=0):

@@ -22,7 +22,7 @@ from scipy.linalg import blas, lapack
 from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.objective._objective import Objective
-from skkan.training._smoothing import (
+from skkan.training.evidence._smoothing import (
     LOWEST_NOISE,
     node_views,
     shift_precision,

@@ -5,9 +5,9 @@ import pytest
 from estimator_data import product_data
 from problems import problem_of
 
-import skkan.training._race
+import skkan.training.starts._race
 from skkan.training._problem import START_WEIGHTS, Problem
-from skkan.training._race import START_SPREAD, race, race_weights, races, random_start
+from skkan.training.starts._race import START_SPREAD, race, race_weights, races, random_start
 
 HELD_OUT = product_data(20, seed=1)
 
@@ -67,14 +67,14 @@ def test_starts_come_first_and_then_the_better_half_of_them(n_finalists, n_resta
 
 def test_the_better_half_runs_on(monkeypatch):
     given, found = [], []
-    run_start = skkan.training._race.run_start
+    run_start = skkan.training.starts._race.run_start
 
     def watched(problem, state, rows, weight):
         given.append(state)
         found.append(run_start(problem, state, rows, weight))
         return found[-1]
 
-    monkeypatch.setattr(skkan.training._race, "run_start", watched)
+    monkeypatch.setattr(skkan.training.starts._race, "run_start", watched)
     problem = problem_of(*product_data(), alpha=1e-2, n_restarts=8, max_iter=3)
     for runners, following in pairwise(rounds_of(problem)):
         number = len(runners)

@@ -3,7 +3,7 @@ import pytest
 from networks import assert_close, draw_network, uneven_grid, unit_scaling
 
 from skkan.network.functions._base_functions import BASE_FUNCTIONS
-from skkan.training._initialization import KINDS, embedded, random_network
+from skkan.training.starts._initialization import KINDS, embedded, random_network
 
 N_EDGES = 600
 

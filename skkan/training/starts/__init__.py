@@ -1,0 +1,1 @@
+"""Where training begins: random networks, and the race between them."""
