@@ -26,8 +26,9 @@ from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._shape_constraints import ShapeConstraintsMixin
 from skkan.estimators._stored_state import StoredStateMixin
 from skkan.estimators._validation import ValidationMixin
+from skkan.estimators._warm_start import warm_start
 from skkan.inspection._scores import network_activity
-from skkan.network._hidden_layers import Arities, is_integer, parsed, written_shape
+from skkan.network._hidden_layers import Arities, is_integer, parsed
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._base_functions import BASE_FUNCTIONS
@@ -477,33 +478,7 @@ class BaseKAN(
         """Return the network of the previous fit in the units of this one."""
         if not (self.warm_start or go_on) or not hasattr(self, "network_"):
             return None
-        network = self.network_
-        before = written_shape(network.shape, network.arities)
-        wanted = written_shape(settings.shape, settings.arities)
-        # Where no interaction was found, the network has no hidden layers, and gets them now.
-        additive = (
-            len(network.layers) == 1
-            and network.layers[0].all_splines
-            and network.shape[0] == settings.shape[0]
-            and network.shape[1] == settings.shape[-1] <= min(settings.shape[1:])
-        )
-        same = (
-            (before == wanted or additive)
-            and network.layers[0].grid.degree == settings.degree
-            and network.layers[0].base_name == settings.base_function
-        )
-        if not same:
-            raise ValueError(
-                f"warm_start=True goes on from a network of shape {before}, but the "
-                f"parameters and the data now ask for {wanted} or for other edge "
-                "functions. Set warm_start=False to start anew, or call refit to keep the network."
-            )
-        # On other data, or with other weights, the old penalty says nothing any more.
-        moved = network.with_inputs(order).rescaled(scaling)
-        same = settings.alpha == self._state.alpha and np.array_equal(
-            scaling.input_scale, network.scaling.input_scale[order]
-        )
-        return moved, self._state.penalty.with_inputs(order) if same else None
+        return warm_start(self.network_, self._state, settings, scaling, order)
 
     @property
     def alpha_(self) -> list[FloatArray]:

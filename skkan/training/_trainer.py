@@ -25,16 +25,13 @@ from skkan.training.evidence._smoothing import update_smoothing
 from skkan.training.starts._race import races
 
 WEIGHT_STEPS = (10**0.5, 10.0)
-MAX_ROUNDS = 20
-ROUND_TOL = 1e-2
+MAX_ROUNDS, ROUND_TOL = 20, 1e-2
 PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
-WORTH_A_ROUND = 0.5
-WORTH_A_WEIGHT = 0.25
+WORTH_A_ROUND, WORTH_A_WEIGHT = 0.5, 0.25
 # Of evidence, per sample, where a finer grid is still to come.
 COARSE_GAIN = 5e-3
 WORTH_A_NETWORK = 10.0
-# In solver iterations.
-LOOK_EVERY = 5
+LOOK_EVERY = 5  # solver iterations
 # Share of the loss that is left where a round has hardly changed it.
 AT_REST = 0.9
 # Below this share of the target's variance, what is left to gain lies at the border.
@@ -498,6 +495,5 @@ class Trainer:
 
     def _become(self, additive: "Trainer") -> None:
         """Take over the additive model."""
-        self.best = additive.best
+        self.best, self.converged = additive.best, additive.converged
         self.n_iter, self.loss_curve = additive.n_iter, additive.loss_curve
-        self.converged = additive.converged

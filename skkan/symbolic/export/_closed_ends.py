@@ -4,7 +4,8 @@ import itertools
 from typing import Any
 
 from skkan.network.functions._symbolic_edge import ROUNDING
-from skkan.symbolic.export._program import Program, piecewise, rebuilt
+from skkan.symbolic.export._pieces import piecewise
+from skkan.symbolic.export._program import Program, rebuilt
 from skkan.symbolic.library._function_values import exp_form
 
 

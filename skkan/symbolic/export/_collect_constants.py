@@ -7,7 +7,8 @@ them. It is meant for formulas before they are rounded: then what is collected i
 from collections.abc import Sequence
 from typing import Any
 
-from skkan.symbolic.export._program import piecewise, rebuilt
+from skkan.symbolic.export._pieces import piecewise
+from skkan.symbolic.export._program import rebuilt
 from skkan.symbolic.library._function_values import exp_form
 
 # Coefficients that are as large as another but for this share count as equal.

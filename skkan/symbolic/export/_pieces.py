@@ -1,4 +1,7 @@
-"""Splines of a layer as polynomials, piece by piece."""
+"""Splines of a layer as polynomials, piece by piece, and what SymPy makes of pieces."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,3 +34,16 @@ class Pieces:
     def ends(self, i: int, j: int) -> FloatArray:
         """Return value and slope of an edge's spline at both ends, shape (2, 2)."""
         return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._ends], axis=1)
+
+
+def piecewise(cases: Sequence[tuple[Any, Any]]) -> Any:
+    """Return a ``Piecewise`` of pairs of value and condition as they are.
+
+    SymPy's constructor would turn a condition on a ``Piecewise``, as there is one in every spline
+    of a spline, into one case for every combination of pieces.
+    """
+    import sympy  # noqa: PLC0415
+    from sympy.functions.elementary.piecewise import ExprCondPair  # noqa: PLC0415
+
+    pairs = [sympy.Basic.__new__(ExprCondPair, value, condition) for value, condition in cases]
+    return sympy.Basic.__new__(sympy.Piecewise, *pairs)

@@ -19,7 +19,7 @@ from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._symbolic_edge import ROUNDING, SymbolicEdge
-from skkan.symbolic.export._pieces import Pieces
+from skkan.symbolic.export._pieces import Pieces, piecewise
 from skkan.symbolic.export._table_terms import TableTerms
 from skkan.symbolic.library._function_values import exp_form
 from skkan.symbolic.library._symbol import Symbol
@@ -73,19 +73,6 @@ def _operations(expression: Any, totals: Mapping[Any, int], seen: dict[Any, int]
         count += sum(_operations(argument, totals, seen) for argument in expression.args)
         seen[expression] = count
     return count
-
-
-def piecewise(cases: Sequence[tuple[Any, Any]]) -> Any:
-    """Return a ``Piecewise`` of pairs of value and condition as they are.
-
-    SymPy's constructor would turn a condition on a ``Piecewise``, as there is one in every spline
-    of a spline, into one case for every combination of pieces.
-    """
-    import sympy  # noqa: PLC0415
-    from sympy.functions.elementary.piecewise import ExprCondPair  # noqa: PLC0415
-
-    pairs = [sympy.Basic.__new__(ExprCondPair, value, condition) for value, condition in cases]
-    return sympy.Basic.__new__(sympy.Piecewise, *pairs)
 
 
 def replaced(expression: Any, table: Mapping[Any, Any]) -> Any:
