@@ -180,7 +180,7 @@ class BaseKAN(
 
     def _n_edges(self, data: Samples) -> int:
         """Return the number of edges of a network of the default shape."""
-        return max(DEFAULT_WIDTH, data.n_outputs) * (data.n_inputs + data.n_outputs)
+        return len(self._arities(data.n_outputs)[0]) * (data.n_inputs + data.n_outputs)
 
     def _settings(self, data: Samples, network: Network | None, few: bool = False) -> Settings:
         """Return how to train; a network to be kept takes precedence over the parameters.

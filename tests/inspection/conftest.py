@@ -8,4 +8,3 @@ import pytest
 def default_style() -> Iterator[None]:
     with plt.style.context("default"):
         yield
-    plt.close("all")
