@@ -17,6 +17,9 @@ from skkan.objective.losses._loss import Loss
 from skkan.training._grids import share_constants
 from skkan.training.evidence._posterior import PredictivePosterior
 
+# Times the mean loss before: what an edit may leave of samples that it is meant to explain.
+MOST_EDITED = 2.0
+
 
 @dataclass(frozen=True)
 class FittedState:
@@ -61,7 +64,20 @@ class FittedState:
             penalty=penalty or self.penalty,
             posterior=None,
             activity=activity_on(network, self.rows.X, self.rows.weight),
+            expected=self._expected_of(network),
         )
+
+    def _expected_of(self, network: Network) -> float | None:
+        """Return the mean loss of a sample like those of the training, after an edit.
+
+        An edit that costs little is meant; what one costs that costs much is there to be regained.
+        """
+        if self.expected is None or self.data_fit is None:
+            return self.expected
+        rows = self.rows.weighted().scaled(network.scaling)
+        with np.errstate(all="ignore"):
+            loss = self.data_fit.value(network.outputs(rows.inputs), rows.target, rows.weight)
+        return max(self.expected, loss) if loss <= MOST_EDITED * self.expected else self.expected
 
     def objective_of(self, network: Network, loss: Loss, sparsity: float) -> float:
         """Return the objective of the training at a network, on the rows that stand for all.

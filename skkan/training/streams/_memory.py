@@ -46,6 +46,31 @@ class Memory:
         value = self.value + float(move @ (self.gradient + 0.5 * change))
         return value, self.gradient + change
 
+    @classmethod
+    def of_nothing(cls, network: Network) -> "Memory":
+        """Return the memory of no samples."""
+        anchor = network.get_parameters()
+        matrix = np.zeros((len(anchor), len(anchor)))
+        return cls(anchor, 0.0, np.zeros_like(anchor), matrix, 0.0)
+
+    def held(self, parameters: FloatArray, precision: FloatArray) -> "Memory":
+        """Return the same with a Gaussian around `parameters` besides.
+
+        Parameters
+        ----------
+        parameters : ndarray of shape (n_parameters,)
+            Its mean.
+        precision : ndarray of shape (n_parameters,)
+            Diagonal of its precision, in units of the loss.
+        """
+        move = self.anchor - parameters
+        return replace(
+            self,
+            value=self.value + 0.5 * float(precision @ move**2),
+            gradient=self.gradient + precision * move,
+            matrix=self.matrix + np.diag(precision),
+        )
+
     def spread(self, network: Network, places: NDArray[np.intp]) -> "Memory":
         """Return the memory for a network with more parameters, of which it says nothing.
 

@@ -55,6 +55,8 @@ MOST_RISE = 1.1
 MAX_HALVINGS = 8
 # Standard errors of a mean loss.
 CHANCE = 2.0
+# Samples.
+HELD = 100.0
 # Of the largest entry of the Gauss-Newton matrix.
 RIDGE = 1e-10
 
@@ -213,9 +215,18 @@ def learn(
     assert isinstance(data, TrainingData)
     by_passes = problem.settings.solver == "adam"
     start = network.get_parameters()
+    memory = past.memory
+    precision = _constant_precision(network)
+    if precision.any():
+        level = 1.0
+        if problem.loss.has_noise_level:
+            mean = StreamObjective(network, data, problem.loss, penalty, memory, past.ground)
+            level = 2.0 * mean.data_value(start) / data.n_outputs
+        own = Memory.of_nothing(network) if memory is None else memory
+        memory = own.held(start, level * precision)
 
     def objective_for(penalty: Penalty) -> StreamObjective:
-        return StreamObjective(network, data, problem.loss, penalty, past.memory, past.ground)
+        return StreamObjective(network, data, problem.loss, penalty, memory, past.ground)
 
     objective = objective_for(penalty)
     if not np.isfinite(objective.value(start)):
@@ -241,6 +252,35 @@ def learn(
     trained = _with_parameters(network, parameters)
     state = State(trained, objective.penalty, training.smoothing, objective.value(parameters))
     return state, training.expected
+
+
+def _constant_precision(network: Network) -> FloatArray:
+    """Return precisions that keep constants of symbolic edges where penalty weights are for.
+
+    The scale behind a spline could grow while the spline shrinks until no penalty is left of it; so
+    constants know their size, a priori, as `HELD` samples in units of the noise would know it.
+
+    Parameters
+    ----------
+    network : Network
+        Where the training starts.
+
+    Returns
+    -------
+    precision : ndarray of shape (n_parameters,)
+        For a noise of 1; zero for coefficients, and throughout where there are no splines.
+    """
+    parameters = network.get_parameters()
+    precision = np.zeros_like(parameters)
+    if not network.splined.any():
+        return precision
+    parts = zip(network.split_symbols(parameters), network.split_symbols(precision), strict=True)
+    for own, found in parts:
+        inner, outer = np.abs(own[:, :1]), np.abs(own[:, 2:3])
+        size = np.concatenate([inner, np.maximum(np.abs(own[:, 1:2]), inner)], axis=1)
+        other = np.concatenate([outer, np.maximum(np.abs(own[:, 3:]), outer)], axis=1)
+        found[:] = HELD / np.maximum(np.concatenate([size, other], axis=1), TINY) ** 2
+    return precision
 
 
 class _Rounds:
@@ -300,11 +340,14 @@ class _Rounds:
         start: FloatArray,
     ) -> tuple[StreamObjective, FloatArray]:
         """Run the solver, and again with other weights as long as the evidence grows."""
-        parameters = self.solve(objective, start)
         network = self._network
+        chosen = self._problem.settings.alpha is None
+        if chosen and any(layer.products is not None for layer in network.layers):
+            # The weights of an analysis of variance leave factors of small products all but free.
+            objective = objective_for(update_smoothing(objective, start, full_posterior).by_edge)
+        parameters = self.solve(objective, start)
         if not network.splined.any():
             return objective, parameters
-        chosen = self._problem.settings.alpha is None
         if not chosen and not objective.bends:
             return objective, parameters
         smoothing = update_smoothing(objective, parameters, full_posterior)
