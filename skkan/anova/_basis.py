@@ -139,7 +139,7 @@ def column_basis(
     """Return the basis of a column.
 
     Where there are few values, roughness is that of the broken line through them in the coordinate,
-    and the spline is the smoothest through the same points.
+    and the spline is the smoothest through the same points; two values have a straight line.
 
     Parameters
     ----------
@@ -167,7 +167,9 @@ def column_basis(
     line = grid.greville()[0]
     line = line - mean @ line
     line /= np.sqrt(line @ variance @ line)
-    if order == 1 and len(values) < grid.grid_size and not complete:
+    if order == 1 and len(values) == 2 and not complete:
+        sums = line[:, None]
+    elif order == 1 and len(values) < grid.grid_size and not complete:
         steps = np.sqrt(np.diff(coordinate_of(values, weight)))
         sums = _smoothest(splines) @ np.tril(np.ones((len(values), len(values) - 1)), -1) * steps
     else:

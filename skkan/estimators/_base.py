@@ -44,6 +44,7 @@ from skkan.training._progress import CallbackSupportMixin, Progress
 from skkan.training._settings import Settings, TrainingResult
 from skkan.training._solver_choice import choose_solver
 from skkan.training._trainer import Trainer
+from skkan.training._two_values import with_lines
 from skkan.training._unknown_levels import settle_unknown
 
 DEFAULT_WIDTH = 5
@@ -444,7 +445,7 @@ class BaseKAN(
             if start is None and problem.settings.interactions.limited:
                 raise ValueError(NO_ANALYSIS)
             problem = problem.with_room_for_sites()
-            result = Trainer(problem, progress, rng).run(start)
+            result = with_lines(problem, Trainer(problem, progress, rng).run(start))
             return no_worse_than_constant(problem, result, start)
 
         if problem.loss.calibrates:

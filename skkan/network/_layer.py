@@ -339,12 +339,28 @@ class Layer:
         """
         if self.grid.clamped or self.base is not None:
             return None
+        lines = self.lines(i)
+        return None if np.isnan(lines[0]).any() else lines
+
+    def lines(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """Return values at 0 and slopes of the splines of a node that are straight on its grid.
+
+        Parameters
+        ----------
+        i : int
+            Input node.
+
+        Returns
+        -------
+        values, slopes : ndarray of shape (n_subnodes,)
+            NaN for those that are bent by more than rounding.
+        """
         own, sites = self.coef[i, : self.grid.n_splines], self.grid.greville()[i]
         slopes = (own[-1] - own[0]) / (sites[-1] - sites[0])
         values = own[0] - slopes * sites[0]
-        apart = np.abs(own - values - slopes * sites[:, None]).max(initial=0.0)
-        size = np.abs(own).max(initial=0.0)
-        return (values, slopes) if apart <= STRAIGHT * size else None
+        apart = np.abs(own - values - slopes * sites[:, None]).max(axis=0)
+        bent = apart > STRAIGHT * np.abs(own).max(initial=0.0)
+        return np.where(bent, np.nan, values), np.where(bent, np.nan, slopes)
 
     def straighten(self) -> None:
         """Free splines that are straight lines but for rounding of what rounding has left."""

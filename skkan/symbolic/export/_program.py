@@ -340,10 +340,19 @@ class _Builder:
         sympy = self.sympy
         x = node.expression
         orders = np.arange(layer.grid.degree + 1)
-        inner = factor * pieces.taylor(i, j) / node.scale**orders
+        value, slope = (own[j] for own in layer.lines(i))
+        if np.isnan(value):
+            inner = factor * pieces.taylor(i, j) / node.scale**orders
+            middles = node.shift + node.scale * pieces.middles[i]
+            borders = node.shift + node.scale * layer.grid.breakpoints[i]
+        else:
+            # One piece, however many intervals.
+            middle = 0.5 * (layer.grid.low[i] + layer.grid.high[i])
+            inner = factor * np.array([[value + slope * middle, slope / node.scale]])
+            middles = node.shift + node.scale * np.array([middle])
+            ends_of_grid = np.array([layer.grid.low[i], layer.grid.high[i]])
+            borders = node.shift + node.scale * ends_of_grid
         ends = factor * pieces.ends(i, j) / node.scale ** orders[:2]
-        middles = node.shift + node.scale * pieces.middles[i]
-        borders = node.shift + node.scale * layer.grid.breakpoints[i]
         with self._undistributed():
             cases = [(self._polynomial(x, borders[0], ends[0]), borders[0])]
             cases += [
