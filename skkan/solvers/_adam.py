@@ -78,6 +78,10 @@ def minimize_adam(
             root = np.sqrt(second / (1.0 - SECOND_DECAY**count))
             parameters = parameters - step * mean / (root + TINY)
         value = objective.value(parameters)
+        if not np.isfinite(value) and np.isfinite(best[1]):
+            # Out of the domain of a symbolic edge: a pass is made again from the best, more slowly.
+            parameters, value = best
+            step *= 0.5
         history.append(value)
         improved = value < best[1] - tol * abs(value)
         if value < best[1]:

@@ -47,6 +47,16 @@ def test_the_best_pass_is_returned():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_pass_that_leaves_the_domain_of_a_function_is_made_again():
+    X = np.linspace(0.0, 1.0, 40)[:, None]
+    model = KANRegressor((), solver="adam", max_iter=40, random_state=0).fit(X, X[:, 0] ** 2)
+    # The root's argument is zero at the first sample, so that many steps lead beyond it.
+    model.fix_symbolic(0, 0, 0, "sqrt", [1.0, 1e-9, 1.0, 0.0]).refit(X, X[:, 0] ** 2)
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("alpha", ["auto", 1e-4])
 def test_estimators_fit_by_passes(alpha):
     X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(400, 2))
