@@ -39,6 +39,9 @@ MOST_STRUCTURED = 0.1
 LEAST_LIKENESS, CLEAR = 0.3, 5.0
 NEIGHBOUR_ROWS, LEAST_NEIGHBOURS = 4000, 20
 LEAST_DOF = 1e-3
+# Inputs that act in a formula that is looked for.
+MOST_INPUTS = 10
+NOTHING_LEFT = 1e-8
 # Samples times coefficients up to which the additive model of few intervals is tried.
 MOST_COMPARED = 3_000_000
 # Of evidence, from interactions: an additive model, which gains some 10 at most, is behind then.
@@ -161,7 +164,8 @@ class Growth:
     def _leaves_structure(self, network: Network, found: Solution) -> bool:
         """Whether noise is far below the target, or residuals of neighbours are alike.
 
-        Where there are too few samples to train other networks, that cannot be told.
+        A formula of many inputs is not looked for, which would take minutes. Where there are too
+        few samples to train other networks, that cannot be told.
         """
         settings = self.problem.settings
         width = settings.grid_sizes[-1] + settings.degree
@@ -170,17 +174,24 @@ class Growth:
         if len(settings.shape) == 2 or coarse:
             return False
         level = max(found.noise)
-        if level < FORMULA_NOISE:
-            return True
         if level > MOST_STRUCTURED:
             return False
+        spread = np.zeros(settings.shape[0])
+        for own in self._parts(found):
+            spread[list(own.columns)] += own.variance
+        acting = np.flatnonzero(spread > FORMULA_NOISE * spread.sum()).tolist()
+        if len(acting) > MOST_INPUTS:
+            return False
         some = self.problem.data.sample()
+        if level < FORMULA_NOISE:
+            columns = found.design.bases.columns
+            n_values = [len(np.unique(some.inputs[:, j])) for j in acting]
+            complete = all(columns[j].size >= n - 1 for j, n in zip(acting, n_values, strict=True))
+            # A table of every value that leaves nothing is all there is to be found.
+            return not (complete and level < NOTHING_LEFT)
         rows = spread_rows(len(some.inputs), NEIGHBOUR_ROWS)
         inputs = some.inputs[rows]
         residuals = some.target[rows] - network.outputs(inputs)
-        spread = np.zeros(inputs.shape[1])
-        for own in self._parts(found):
-            spread[list(own.columns)] += own.variance
         likeness, clear = likeness_of_neighbours(inputs * np.sqrt(spread), residuals)
         return likeness > LEAST_LIKENESS and clear > CLEAR
 
@@ -294,7 +305,7 @@ class Growth:
 
     def _raced(self, own: TrainingResult, found: Solution) -> TrainingResult:
         """Train random networks as well, and return what the evidence prefers."""
-        trainer = Trainer(self.problem, self.progress, self.rng)
+        trainer = Trainer(self.problem.with_room_for_sites(), self.progress, self.rng)
         result = trainer.run()
         if trainer.best.log_evidence > found.evidence + WORTH_A_NETWORK:
             return result

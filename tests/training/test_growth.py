@@ -232,3 +232,12 @@ def test_classes_are_read_block_by_block_as_in_memory(classes):
     there = KANClassifier(max_cache_bytes=0, random_state=0).fit(X, labels)
     here = KANClassifier(random_state=0).fit(X, labels)
     np.testing.assert_allclose(there.predict_proba(X), here.predict_proba(X), atol=1e-5)
+
+
+def test_tables_of_few_values_without_noise_need_no_networks():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([np.eye(4)[rng.integers(0, 4, 300)] for _ in range(6)], axis=1)
+    y = X @ rng.normal(size=24) + X[:, 0] * X[:, 5]
+    model = KANRegressor(random_state=0).fit(X, y)
+    assert model.terms_
+    assert model.score(X, y) > 1.0 - 1e-9
