@@ -41,8 +41,8 @@ def to_onnx(model: Any, *, dtype: DTypeLike = "float64") -> Any:
         If the estimator is not fitted.
     ValueError
         If `dtype` is another one, or the estimator has a part that ONNX has no operators for:
-        a function given as a SymPy expression, or labels that are neither whole numbers nor
-        strings.
+        a function given as a SymPy expression, labels that are neither whole numbers nor strings,
+        or columns of levels that are no numbers.
 
     Notes
     -----

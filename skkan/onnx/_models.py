@@ -11,6 +11,7 @@ from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
 from skkan.onnx._expressions import ExpressionWriter
 from skkan.onnx._graph import Graph
 from skkan.onnx._layers import write_network
+from skkan.onnx._tables import write_inputs
 from skkan.symbolic.export._closed_ends import with_closed_ends
 
 
@@ -42,10 +43,7 @@ def write_model(graph: Graph, model: Any, X: str) -> list[str]:
     if isinstance(model, KANSymbolicRegressor):
         return [_write_formula(graph, model, X)]
     if hasattr(model, "_encoder"):
-        raise ValueError(
-            "the model has columns of levels or with gaps, but the inputs of an ONNX model are "
-            "numbers. Use to_code or to_function, or encode the columns by steps of a pipeline."
-        )
+        X = write_inputs(graph, model._encoder, X)
     outputs = write_network(graph, model.network_, X)
     if not is_classifier(model):
         loss = model._state.data_fit
