@@ -15,6 +15,7 @@ from skkan.symbolic.export._parametric import ParametricFormula
 SLACK = 2.0
 # Neighbours of a sample, and correlations with their mean that are chance, in standard deviations.
 N_NEIGHBOURS, CHANCE = 10, 4.0
+TIE_BREAK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Problem:
         return tuple(self.inputs[k] for k in kept), self.X[:, kept]
 
 
-def is_white(X: FloatArray, residual: FloatArray) -> bool:
+def is_white(
+    X: FloatArray, residual: FloatArray, n_neighbours: int = N_NEIGHBOURS, chance: float = CHANCE
+) -> bool:
     """Tell whether residuals are noise: no neighbours are more alike than other samples.
 
     Parameters
@@ -70,6 +73,10 @@ def is_white(X: FloatArray, residual: FloatArray) -> bool:
         The samples.
     residual : ndarray of shape (n_samples,)
         What a fit leaves.
+    n_neighbours : int
+        Number of neighbours of a sample.
+    chance : float
+        Correlation with their mean that counts as chance, in standard deviations.
 
     Examples
     --------
@@ -79,15 +86,23 @@ def is_white(X: FloatArray, residual: FloatArray) -> bool:
     >>> X = rng.uniform(size=(500, 1))
     >>> is_white(X, rng.normal(size=500)), is_white(X, np.sin(20.0 * X[:, 0]))
     (True, False)
+
+    Nor does the order of equal samples matter.
+
+    >>> ties = np.repeat(np.arange(10.0), 20)[:, None]
+    >>> is_white(ties, np.sort(rng.normal(size=(10, 20))).ravel(), n_neighbours=2)
+    True
     """
     if not np.isfinite(residual).all():
         return False
     spread = X.std(axis=0)
     scaled = X / np.where(spread > 0.0, spread, 1.0)
+    # Neighbours among equal samples are chosen by chance, not by the order of their targets.
+    scaled += TIE_BREAK * np.random.default_rng(0).normal(size=scaled.shape)
     # By the values themselves, a few outlying samples would decide.
     ranks = np.argsort(np.argsort(residual)).astype(np.float64)
     ranks -= ranks.mean()
-    count = min(N_NEIGHBOURS, len(ranks) - 1)
+    count = min(n_neighbours, len(ranks) - 1)
     neighbours = cKDTree(scaled).query(scaled, count + 1)[1][:, 1:]
     correlation = float(np.mean(ranks * ranks[neighbours].mean(axis=1)) / np.mean(ranks**2))
-    return correlation * math.sqrt(count * len(ranks)) < CHANCE
+    return correlation * math.sqrt(count * len(ranks)) < chance

@@ -19,6 +19,7 @@ from skkan.objective._penalties import Penalty
 from skkan.objective.losses._choice import regression_loss
 from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
 from skkan.symbolic.division._powers import log_products
+from skkan.symbolic.division._subproblem import is_white
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.library._symbol import Symbol
@@ -41,6 +42,13 @@ ROUNDING, SMALLEST = 1e-9, 1e-300
 MAX_ROWS = 2000
 # Formulas to simplify per shape.
 N_SIMPLIFIED = 6
+# A formula is settled from so many samples on, if no neighbours are alike in what it leaves, few
+# and many of them, by so many standard deviations.
+FEWEST_ROWS, N_NEIGHBOURS, UNLIKELY = 8, (2, 10), 3.0
+# Decimal constants of a formula that is settled without division: a product of powers has one.
+N_DIRECT = 1
+# Multiples of the share of noise that the parameters of a network explain by chance.
+FOLLOWED = 3.0
 # As in PySR.
 AMONG_BEST = 1.5
 
@@ -171,6 +179,7 @@ class Search:
         settings = self.settings
         if self.variance > 0.0:
             self._find_without_networks()
+        settled = self._settled()
         for number, sizes in enumerate(settings.shapes):
             title = str((self.samples[0].shape[1], *sizes, 1))
             with self.progress.phase(f"network {title}") as phase:
@@ -182,6 +191,10 @@ class Search:
                 self._step(phase, error)
             if self._least() <= max(self.rounding, SMALLEST):
                 break
+            if settled and not self._doubted(model):
+                # Networks and their formulas would only follow the noise.
+                break
+            settled = False
             if not better and self._least() <= self._limit(self.network_loss):
                 # More nodes have nothing to add, to the network or to its formula.
                 continue
@@ -200,10 +213,12 @@ class Search:
                 self._step(phase, self._least())
                 if self._least() <= max(self.rounding, SMALLEST):
                     return
+        short = self._settled(N_DIRECT)
         if may_be_relative(self.samples[1]):
             with self.progress.phase("relative noise") as phase:
-                self._try_relative(phase)
-        if self.settings.divide:
+                self._try_relative(phase, divide=self.settings.divide and not short)
+            short = self._settled(N_DIRECT)
+        if self.settings.divide and not short:
             with self.progress.phase("division") as phase:
                 self._divide(self._division(phase, self.noise.target(self.samples[1])), phase)
 
@@ -226,7 +241,7 @@ class Search:
         self._add([self.noise.undone(own) for own in found], None)
         self._step(phase, self._least())
 
-    def _try_relative(self, phase: Phase) -> None:
+    def _try_relative(self, phase: Phase, *, divide: bool) -> None:
         """Take noise as relative to the targets if that makes them shorter to describe."""
         X, y, weight = self.samples
         before = self.noise, self.rows
@@ -235,7 +250,7 @@ class Search:
         formulas = [own for row in before[1] if (own := row["equation"]).free_symbols]
         self.rows = [constant_row(self.samples, self.noise)]
         self._add([*formulas, *log_products(X, y, weight, names)], None)
-        if X.shape[1] == 1 and self.settings.divide:
+        if X.shape[1] == 1 and divide:
             self._divide(self._division(phase, self.noise.target(y)), phase)
         best = min(self.rows, key=self._length)
         other = min(before[1], key=lambda row: self._length(row, before[0]))
@@ -363,6 +378,35 @@ class Search:
         with np.errstate(all="ignore"):
             own = self.noise.target(predicted)
         return len(y) < MIN_ROWS or is_explained(X, self.noise.target(y), own, weight)
+
+    def _settled(self, most: int = 2**31) -> bool:
+        """Tell whether the likeliest formula is worth its place and leaves nothing to explain.
+
+        It may have `most` decimal constants.
+        """
+        best = min(self.rows, key=self._length)
+        if len(best["standard_errors"]) > most:
+            return False
+        X, y, weight = self.samples
+        if len(self.rows) < 2 or len(y) < FEWEST_ROWS or not best["equation"].free_symbols:
+            return False
+        if self._length(best) > self._length(self.rows[0]) - CONVINCING:
+            return False
+        target = self.noise.target(y)
+        with np.errstate(all="ignore"):
+            own = self.noise.target(function_of(best["equation"], self.settings.names)(X))
+        left = (target - own) * np.sqrt(weight)
+        few = spread_rows(len(y), MAX_ROWS)
+        return all(is_white(X[few], left[few], count, UNLIKELY) for count in N_NEIGHBOURS)
+
+    def _doubted(self, model: NetworkModel) -> bool:
+        """Tell whether a network finds more than noise where the likeliest formula ends."""
+        count = len(self.samples[1])
+        if self.noise.relative:
+            return False
+        loss = float(min(self.rows, key=self._length)["loss"])
+        share = float(model.network_.n_parameters) / count
+        return self._loss(model) < loss * (1.0 - FOLLOWED * share)
 
     def _length(self, row: dict[str, Any], noise: Noise | None = None) -> float:
         """Return the length of a description by a formula, in nats."""
