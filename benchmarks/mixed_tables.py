@@ -110,7 +110,7 @@ def estimator(name: str, table: Table, X: pd.DataFrame) -> Any:
         from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
         glass = ExplainableBoostingClassifier if table.classes else ExplainableBoostingRegressor
-        return glass(random_state=0)
+        return glass(random_state=0, n_jobs=1)
     return Gam(table.classes)
 
 
