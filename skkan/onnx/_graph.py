@@ -45,6 +45,11 @@ class Graph:
         self.constants: dict[str, NDArray[Any]] = {}
         self._known: dict[tuple[Any, ...], str] = {}
 
+    @property
+    def number(self) -> int:
+        """Number by which ONNX knows the graph's precision."""
+        return 11 if self.dtype == np.float64 else 1
+
     def add(self, kind: str, *operands: Operand, **attributes: Any) -> str:
         """Append an operator and return the name of what it gives.
 

@@ -1,5 +1,6 @@
 """Fitted estimators as ONNX operators."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,20 @@ from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
 from skkan.onnx._expressions import ExpressionWriter
 from skkan.onnx._graph import Graph
 from skkan.onnx._layers import write_network
-from skkan.onnx._tables import write_inputs
+from skkan.onnx._tables import has_texts, write_table
 from skkan.symbolic.export._closed_ends import with_closed_ends
 
 
-def write_model(graph: Graph, model: Any, X: str) -> list[str]:
+def named_columns(model: Any) -> list[tuple[str, bool]] | None:
+    """Return the names of columns and whether they hold texts, if any does; else None."""
+    encoder = getattr(model, "_encoder", None)
+    if encoder is None:
+        return None
+    found = [(own.name, has_texts(own)) for own in encoder.columns]
+    return found if any(text for _, text in found) else None
+
+
+def write_model(graph: Graph, model: Any, X: str | Sequence[str]) -> list[str]:
     """Write a fitted estimator into a graph.
 
     Parameters
@@ -24,8 +34,9 @@ def write_model(graph: Graph, model: Any, X: str) -> list[str]:
         The graph.
     model : estimator
         A fitted estimator of skkan.
-    X : str
-        Name of the inputs, shape (n_samples, n_features), in the graph's precision.
+    X : str or sequence of str
+        Name of the columns, shape (n_samples, n_features), in the graph's precision. Where a column
+        holds texts, a name for each column, of shape (n_samples, 1).
 
     Returns
     -------
@@ -41,10 +52,10 @@ def write_model(graph: Graph, model: Any, X: str) -> list[str]:
     """
     check_is_fitted(model)
     if isinstance(model, KANSymbolicRegressor):
-        return [_write_formula(graph, model, X)]
+        return [_write_formula(graph, model, str(X))]
     if hasattr(model, "_encoder"):
-        X = write_inputs(graph, model._encoder, X)
-    outputs = write_network(graph, model.network_, X)
+        X = write_table(graph, model._encoder, X)
+    outputs = write_network(graph, model.network_, str(X))
     if not is_classifier(model):
         loss = model._state.data_fit
         return [graph.add("Exp", outputs) if loss is not None and loss.link == "log" else outputs]

@@ -9,7 +9,7 @@ from skkan.estimators._classifier import KANClassifier
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._symbolic_regressor import KANSymbolicRegressor
 from skkan.onnx._graph import Graph
-from skkan.onnx._models import write_model
+from skkan.onnx._models import named_columns, write_model
 
 KNOWN = (KANRegressor, KANClassifier, KANSymbolicRegressor)
 
@@ -58,6 +58,12 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.common.data_types import DoubleTensorType  # noqa: PLC0415
 
     model = operator.raw_operator
+    if named_columns(model) is not None:
+        raise ValueError(
+            "a column of texts is no part of the one array that steps of a pipeline pass on in "
+            "ONNX. Convert the estimator alone, or have its texts encoded before fit, for example "
+            "by OrdinalEncoder with categorical_features."
+        )
     given = operator.inputs[0]
     double = isinstance(given.type, DoubleTensorType)
     number = TensorProto.DOUBLE if double else TensorProto.FLOAT

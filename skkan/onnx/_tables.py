@@ -1,92 +1,128 @@
-"""Columns of levels and with gaps as ONNX operators: what the network takes for its inputs."""
+"""Columns with levels and gaps as ONNX operators.
 
-from numbers import Real
-from typing import Any
+A column of levels becomes the place of its level in a table that has the inputs of the network in
+its rows: the first row is for unknown levels, the last one for gaps. Numbers are compared with the
+levels, texts looked up by ``LabelEncoder``, the only operator that takes texts to numbers.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from skkan._typing import FloatArray
-from skkan.data._table_encoder import TableColumn, TableEncoder
+from skkan.data._table_encoder import UNKNOWN, TableColumn, TableEncoder
 from skkan.onnx._graph import Graph
 
+# Columns of texts cannot hold "no text" in ONNX.
+NO_TEXT = ""
+INT64 = 7
 
-def write_inputs(graph: Graph, encoder: TableEncoder, X: str) -> str:
-    """Write the inputs of a network that has been fitted to a table.
+
+def has_texts(column: TableColumn) -> bool:
+    """Whether the levels of a column are texts, not numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are neither all texts nor all numbers.
+    """
+    labels = column.labels or ()
+    texts = [isinstance(own, str) for own in labels]
+    numbers = [isinstance(own, int | float) for own in labels]
+    if not all(texts) and not all(numbers):
+        raise ValueError(
+            f"ONNX holds levels that are all texts or all numbers, but column {column.name!r} has "
+            f"{list(labels[:5])!r}. Turn its levels into texts before fit."
+        )
+    return bool(labels) and all(texts)
+
+
+def write_table(graph: Graph, table: TableEncoder, given: str | Sequence[str]) -> str:
+    """Write the step from a table to the inputs of a network.
 
     Parameters
     ----------
     graph : Graph
         The graph.
-    encoder : TableEncoder
-        Levels and gaps of the table.
-    X : str
-        Name of the table, numbers of shape (n_samples, n_columns); gaps are NaN.
+    table : TableEncoder
+        What is known of the columns.
+    given : str or sequence of str
+        Name of all columns together, shape (n_samples, n_columns), or a name for each, of shape
+        (n_samples, 1): texts, or numbers in the graph's precision, NaN where there is none.
 
     Returns
     -------
     inputs : str
-        Name of what the network takes, shape (n_samples, n_inputs).
+        Name of the inputs, shape (n_samples, n_inputs).
 
     Raises
     ------
     ValueError
-        If levels are no numbers.
+        If ONNX, or the graph's precision, cannot hold the levels.
     """
-    parts: list[str] = []
-    for j, column in enumerate(encoder.columns):
-        own = graph.add("Gather", X, np.array([j]), axis=1)
-        parts += _written(graph, column, own)
-    return graph.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+    found: list[str] = []
+    places: list[NDArray[np.intp]] = []
+    numbers = [j for j, own in enumerate(table.columns) if own.labels is None]
+    if numbers:
+        columns = [table.columns[j] for j in numbers]
+        x = _picked(graph, given, numbers)
+        missing = graph.add("IsNaN", x)
+        found.append(graph.add("Where", missing, np.array([own.fill for own in columns]), x))
+        starts = np.array([np.flatnonzero(table.owner == j)[0] for j in numbers])
+        places.append(starts)
+        gaps = np.flatnonzero([own.gaps for own in columns])
+        if len(gaps):
+            lacks = graph.add("Cast", missing, to=graph.number)
+            found.append(graph.add("Gather", lacks, gaps.astype(np.int64), axis=1))
+            places.append(starts[gaps] + 1)
+    for j, own in enumerate(table.columns):
+        if own.labels is not None:
+            found.append(_levels(graph, own, _picked(graph, given, [j])))
+            places.append(np.flatnonzero(table.owner == j))
+    inputs = found[0] if len(found) == 1 else graph.add("Concat", *found, axis=1)
+    order = np.argsort(np.concatenate(places))
+    if np.array_equal(order, np.arange(len(order))):
+        return inputs
+    return graph.add("Gather", inputs, order.astype(np.int64), axis=1)
 
 
-def _written(graph: Graph, column: TableColumn, X: str) -> list[str]:
-    missing = graph.add("IsNaN", X)
-    if column.labels is None:
-        filled = graph.add("Where", missing, column.fill, X)
-        return [filled, graph.add("Cast", missing, to=_number(graph))] if column.gaps else [filled]
-    levels = _numbers(column, graph)
-    # One row a sample, with a 1 at its level, and zeros where that is not known.
-    one_hot = graph.add("Cast", graph.add("Equal", X, levels[None, :]), to=_number(graph))
-    codes = np.arange(len(levels), dtype=np.float64)
-    if not column.parts:
-        value = _looked_up(graph, one_hot, codes, column.fill)
-        if not column.gaps:
-            return [value]
-        known = graph.add("ReduceSum", one_hot, np.array([1]), keepdims=1)
-        return [value, graph.add("Sub", 1.0, known)]
-    found = []
-    for k in range(len(column.parts)):
-        places = column.inputs(np.concatenate([[-1.0], codes, [np.nan]]))[:, k]
-        value = _looked_up(graph, one_hot, places[1:-1], float(places[0]))
-        if places[-1] != places[0]:
-            value = graph.add("Where", missing, float(places[-1]), value)
-        found.append(value)
-    return found
+def _picked(graph: Graph, given: str | Sequence[str], columns: list[int]) -> str:
+    """Return some columns, shape (n_samples, len(columns))."""
+    if isinstance(given, str):
+        return graph.add("Gather", given, np.array(columns, np.int64), axis=1)
+    names = [given[j] for j in columns]
+    return names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
 
 
-def _looked_up(graph: Graph, one_hot: str, values: FloatArray, otherwise: float) -> str:
-    """Return the value of the level of every sample."""
-    product = graph.add("MatMul", one_hot, (values - otherwise)[:, None])
-    return graph.add("Add", product, otherwise)
-
-
-def _number(graph: Graph) -> int:
-    """Return ONNX's number of the graph's precision."""
-    return 11 if graph.dtype == np.float64 else 1
-
-
-def _numbers(column: TableColumn, graph: Graph) -> FloatArray:
-    labels: tuple[Any, ...] = column.labels or ()
-    if not all(isinstance(own, Real | np.bool_) for own in labels):
-        raise ValueError(
-            f"column {column.name!r} has levels that are no numbers, such as {labels[0]!r}, but "
-            "inputs of an ONNX model are numbers. Put OrdinalEncoder before it, name the "
-            "column in categorical_features, and fit again; or use to_code or to_function."
+def _levels(graph: Graph, column: TableColumn, x: str) -> str:
+    """Return the inputs of a column of levels."""
+    labels = list(column.labels or ())
+    codes = np.array([float(UNKNOWN), *range(len(labels)), np.nan])
+    rows = column.inputs(codes)
+    gap = len(labels) + 1
+    if has_texts(column):
+        values = list(range(1, gap))
+        if NO_TEXT not in labels:
+            labels, values = [*labels, NO_TEXT], [*values, gap]
+        place = graph.add(
+            "LabelEncoder",
+            x,
+            domain="ai.onnx.ml",
+            keys_strings=labels,
+            values_int64s=values,
+            default_int64=0,
         )
-    levels = np.array([float(own) for own in labels])
-    if len(np.unique(levels.astype(graph.dtype))) < len(levels):
-        raise ValueError(
-            f"column {column.name!r} has levels that are the same number in {graph.dtype}. "
-            "Use dtype='float64'."
-        )
-    return levels
+    else:
+        known = np.array(labels, dtype=np.float64).astype(graph.dtype)
+        if len(np.unique(known)) < len(known):
+            raise ValueError(
+                f"column {column.name!r} has levels that are the same number in {graph.dtype}. "
+                "Use dtype='float64'."
+            )
+        there = graph.add("Cast", graph.add("Equal", x, known), to=graph.number)
+        # At most one is there, so that this is its place, and 0 where there is none.
+        place = graph.add("MatMul", there, np.arange(1.0, gap)[:, None])
+        missing = graph.add("IsNaN", x)
+        place = graph.add("Cast", graph.add("Where", missing, float(gap), place), to=INT64)
+    place = graph.add("Reshape", place, np.array([-1]))
+    return graph.add("Gather", rows, place, axis=0)

@@ -54,15 +54,6 @@ def test_ordered_levels():
     np.testing.assert_allclose(found, model.predict(frame), rtol=1e-8, atol=1e-9)
 
 
-def test_levels_that_are_no_numbers_are_an_error():
-    X, y = table()
-    words = np.array(["low", "mid", "high"], dtype=object)[np.nan_to_num(X[:, 2] - 3.0).astype(int)]
-    rows = np.column_stack([X[:, 3].astype(object), words])
-    model = KANRegressor((), categorical_features=[1], random_state=0).fit(rows, y)
-    with pytest.raises(ValueError, match=r"levels that are no numbers.*OrdinalEncoder"):
-        to_onnx(model)
-
-
 def test_levels_have_to_differ_in_single_precision():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=90), 1.0 + 1e-12 * rng.integers(0, 3, 90)])
