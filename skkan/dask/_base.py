@@ -73,7 +73,8 @@ class BaseDaskKAN(BaseKAN):
             codes = dask.compute(*map(delayed(_codes), blocks)) if loss.of_classes else ()
             labels = np.concatenate(codes) if codes else None
             rows, held_out = self._split(np.arange(parts.n_samples), labels, random_state)
-        prepared = prepared_parts(parts, loss.standardises, rows, held_out)
+        given = not self._is_free(streaming=False)
+        prepared = prepared_parts(parts, loss.standardises, rows, held_out, given)
         # What is prepared is all that is needed from here on.
         del blocks, parts
         self._train_on(prepared, loss, progress, rng, go_on=go_on)

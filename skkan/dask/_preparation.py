@@ -87,6 +87,7 @@ def prepared_parts(
     standardise: bool | str,
     rows: NDArray[np.intp] | None = None,
     held_out: NDArray[np.intp] | None = None,
+    trimmed: bool = False,
 ) -> Prepared:
     """Scale samples, and bring them and their columns into an order of their own.
 
@@ -100,12 +101,14 @@ def prepared_parts(
         Samples to train on, by default all.
     held_out : ndarray of int, optional
         Samples of the validation set, if there is to be one.
+    trimmed : bool, default=False
+        Whether far values are left out of the range of a column.
     """
     if 8 * parts.n_samples * (parts.n_inputs + parts.n_outputs + 1) <= SORTED_BYTES:
-        return _sorted(parts, standardise, rows, held_out)
+        return _sorted(parts, standardise, rows, held_out, trimmed)
     own = parts if rows is None else parts.chosen(rows)
     raw = _raw_samples(own)
-    scaling = scaling_of(raw, standardise)
+    scaling = scaling_of(raw, standardise, trimmed=trimmed)
     order = column_order(raw, scaling)
     scaling = replace(
         scaling,
@@ -123,11 +126,11 @@ def _sorted(
     standardise: bool | str,
     rows: NDArray[np.intp] | None,
     held_out: NDArray[np.intp] | None,
+    trimmed: bool,
 ) -> Prepared:
     """Let one worker prepare all samples, and share them out."""
-    (whole,) = dask.persist(
-        delayed(_prepared_together)(list(parts.blocks), standardise, rows, held_out, parts.counted)
-    )
+    options = (standardise, rows, held_out, parts.counted, trimmed)
+    (whole,) = dask.persist(delayed(_prepared_together)(list(parts.blocks), *options))
     empty: Prepared = delayed(_without_samples)(whole).compute()
     validation = None
     if empty.validation is not None:

@@ -15,6 +15,9 @@ from skkan.network._scaling import Scaling
 NORMAL_QUARTILES = 1.3489795003921634
 # Of the standard deviation: a smaller distance of the quartiles is that of ties.
 LEAST_SPREAD = 1e-3
+# Shares of the samples at both ends of a column that may be far values, and the gap that makes
+# them that, as a multiple of the range of all others.
+FEW, FAR_GAP = 0.05, 10.0
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,9 @@ class ColumnMoments:
         return alone, np.array([weighted.T @ power for power in powers])
 
 
-def scaling_of(data: Samples, standardise: bool | str, n_jobs: int | None = None) -> Scaling:
+def scaling_of(
+    data: Samples, standardise: bool | str, n_jobs: int | None = None, trimmed: bool = False
+) -> Scaling:
     """Take the range of the inputs, and mean and deviation of the targets if they are wanted.
 
     Parameters
@@ -236,12 +241,16 @@ def scaling_of(data: Samples, standardise: bool | str, n_jobs: int | None = None
         the logarithm of their mean.
     n_jobs : int, optional
         Number of threads.
+    trimmed : bool, default=False
+        Whether to leave far values out of the range.
     """
     n_inputs, n_outputs = data.n_inputs, data.n_outputs
     row_bytes = 16 * (n_inputs + n_outputs)
     rows = data.rows(n_jobs=n_jobs)
     found = rows.extremes(Columns(), row_bytes)
     low, high = found.low[:n_inputs], found.high[:n_inputs]
+    if trimmed:
+        low, high = _without_far(data, low, high)
     half = 0.5 * high - 0.5 * low
     # Of large numbers next to each other, the middle is one of them.
     middle = 0.5 * low + 0.5 * high
@@ -266,6 +275,34 @@ def scaling_of(data: Samples, standardise: bool | str, n_jobs: int | None = None
         if standardise == "quantiles":
             shift, scale = _by_quantiles(data, shift, scale)
     return Scaling(0.5 * low + 0.5 * high, half, shift, scale)
+
+
+def _without_far(
+    data: Samples, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of the inputs without the few values that lie far from all others.
+
+    One of a million would put all others into one interval. Beyond the ends edges are straight.
+    """
+    sample = data.sample()
+    share = sample.weight / sample.weight.sum()
+    least, most = (
+        weighted_quantile(sample.inputs, share, q) for q in (FEW, 1.0 - FEW)
+    )
+    # Halves, because the difference of two large numbers may not be representable.
+    far = FAR_GAP * (0.5 * most - 0.5 * least)
+    low, high = low.copy(), high.copy()
+    suspect = (far > 0.0) & ((0.5 * least - 0.5 * low > far) | (0.5 * high - 0.5 * most > far))
+    for j in np.flatnonzero(suspect):
+        values = np.sort(np.concatenate([[low[j]], sample.inputs[:, j], [high[j]]]))
+        gaps = np.flatnonzero(0.5 * values[1:] - 0.5 * values[:-1] > far[j])
+        below = gaps[values[gaps + 1] <= least[j]]
+        above = gaps[values[gaps] >= most[j]]
+        if len(below):
+            low[j] = values[below[-1] + 1]
+        if len(above):
+            high[j] = values[above[0]]
+    return low, high
 
 
 def _by_quantiles(

@@ -284,7 +284,8 @@ class BaseKAN(
         if stratify and split is not None and lacks_a_class(data, self.n_jobs):
             reason = "a class would be missing from the part to train on."
             raise ValueError(self._cannot_split(X.shape[0], reason))
-        samples = prepared_where_it_is(data, held_out, loss.standardises, self.n_jobs)
+        given = not self._is_free(streaming=False)
+        samples = prepared_where_it_is(data, held_out, loss.standardises, self.n_jobs, given)
         self._train_on(samples, loss, progress, rng, go_on=go_on)
 
     def _train(
@@ -335,7 +336,9 @@ class BaseKAN(
             stratify = None if labels is None else labels[rows]
             rows, held_out = self._split(rows, stratify, random_state)
         samples = prepared(
-            X, target, weight, loss.standardises, rows, held_out, as_given=streaming or counted
+            *(X, target, weight, loss.standardises, rows, held_out),
+            as_given=streaming or counted,
+            trimmed=not self._is_free(streaming),
         )
         unit *= float(weight[rows].sum()) / samples.data.total
         self._train_on(samples, loss, progress, rng, go_on=go_on, streaming=streaming, unit=unit)

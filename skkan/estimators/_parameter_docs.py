@@ -39,7 +39,9 @@ knots : {"uniform", "quantile"} or float in [0, 1], default="uniform"
 extrapolation : {"auto", "linear", "constant"}, default="auto"
     What the splines of a column do beyond the range of the training data, and a little room: go on
     as straight lines, or keep their value. "auto" means "constant" where the shape of the network
-    is left to `fit`, and "linear" where it is given. `to_sympy` and the codes do the same.
+    is left to `fit`, and "linear" where it is given. `to_sympy` and the codes do the same. Where
+    the shape is given, at most a twentieth of the samples, behind a gap of ten times the range
+    of the others, is no part of the range.
 solver : {"auto", "lbfgs", "lm", "adam"}, default="auto"
     ``"lm"`` is Levenberg-Marquardt: few iterations, each of which solves a linear system in
     all parameters. ``"lbfgs"`` is L-BFGS on whitened parameters, whose iterations are cheap

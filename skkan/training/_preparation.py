@@ -47,6 +47,7 @@ def prepared(
     rows: NDArray[np.intp] | None = None,
     held_out: NDArray[np.intp] | None = None,
     as_given: bool = False,
+    trimmed: bool = False,
 ) -> Prepared:
     """Scale samples, merge equal ones, and put rows and columns into an order of their own.
 
@@ -68,6 +69,8 @@ def prepared(
         Rows of the validation set, if there is to be one.
     as_given : bool, default=False
         Whether weights are numbers of samples already, and not to be counted.
+    trimmed : bool, default=False
+        Whether far values are left out of the range of a column.
     """
     if rows is None:
         rows = np.arange(len(X))
@@ -84,7 +87,7 @@ def prepared(
     del own, given, counts
     # Sums over rows in this order do not depend on the order that they had.
     raw = TrainingData.unscaled(_gathered(X, kept, order), target[kept] + 0.0, merged)
-    scaling = scaling_of(raw, standardise)
+    scaling = scaling_of(raw, standardise, trimmed=trimmed)
     validation = None
     if held_out is not None:
         others = _gathered(X, held_out, order)
@@ -95,7 +98,11 @@ def prepared(
 
 
 def prepared_where_it_is(
-    data: LargeData, held_out: LargeData | None, standardise: bool | str, n_jobs: int | None = None
+    data: LargeData,
+    held_out: LargeData | None,
+    standardise: bool | str,
+    n_jobs: int | None = None,
+    trimmed: bool = False,
 ) -> Prepared:
     """Scale samples as they are read; only the columns get an order of their own.
 
@@ -109,8 +116,10 @@ def prepared_where_it_is(
         Whether and how to scale the targets, see :func:`scaling_of`.
     n_jobs : int, optional
         Number of threads.
+    trimmed : bool, default=False
+        Whether far values are left out of the range of a column.
     """
-    scaling = scaling_of(data, standardise, n_jobs)
+    scaling = scaling_of(data, standardise, n_jobs, trimmed)
     order = column_order(data, scaling, n_jobs)
     scaling = scaling.with_inputs(order)
     validation = None if held_out is None else held_out.scaled(scaling, order)

@@ -226,3 +226,14 @@ def test_large_numbers_next_to_each_other_stay_within_the_range():
     inputs = scaling.inputs(X)
     assert np.abs(inputs).max() == 1.0
     assert np.all(np.diff(inputs[:, 0]) > 0.0)
+
+
+def test_a_range_ends_before_far_values_only_where_it_is_asked_to():
+    x = np.concatenate([np.linspace(-1.0, 1.0, 98), [1e6, -40.0]])
+    levels, zeros = np.arange(100.0), np.r_[np.zeros(97), 1.0, 2.0, 1e6]
+    data = TrainingData.unscaled(np.stack([x, levels, zeros], axis=1), x[:, None], np.ones(100))
+    whole, trimmed = scaling_of(data, True), scaling_of(data, True, trimmed=True)
+    np.testing.assert_allclose(whole.input_scale, [500020.0, 49.5, 5e5])
+    # Of a column that is zero but for a few rows these are what there is to see.
+    np.testing.assert_allclose(trimmed.input_scale, [1.0, 49.5, 5e5])
+    np.testing.assert_allclose(trimmed.input_shift, [0.0, 49.5, 5e5], atol=1e-12)

@@ -53,3 +53,17 @@ def test_rows_far_out_are_told_once_with_their_columns():
     with pytest.warns(UserWarning, match="in column 1: ") as caught:
         KANClassifier(**ADDITIVE).fit(X, labels).predict(far.to_numpy())
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("far", [1e3, -1e6])
+def test_one_far_value_does_not_take_the_grid_from_all_others(far):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    y = np.sin(2.0 * X[:, 0]) + X[:, 1]
+    X[0, 0] = far
+    model = KANRegressor((), random_state=0).fit(X, y)
+    # Without it, 0.989.
+    assert model.score(X[1:], y[1:]) > 0.97
+    with pytest.warns(UserWarning, match="column 0: little is known"):
+        found = model.predict(X)
+    np.testing.assert_allclose(model.to_function()(X), found, atol=1e-6)
