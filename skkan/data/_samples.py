@@ -277,18 +277,14 @@ def scaling_of(
     return Scaling(0.5 * low + 0.5 * high, half, shift, scale)
 
 
-def _without_far(
-    data: Samples, low: FloatArray, high: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _without_far(data: Samples, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the ends of the inputs without the few values that lie far from all others.
 
     One of a million would put all others into one interval. Beyond the ends edges are straight.
     """
     sample = data.sample()
     share = sample.weight / sample.weight.sum()
-    least, most = (
-        weighted_quantile(sample.inputs, share, q) for q in (FEW, 1.0 - FEW)
-    )
+    least, most = (weighted_quantile(sample.inputs, share, q) for q in (FEW, 1.0 - FEW))
     # Halves, because the difference of two large numbers may not be representable.
     far = FAR_GAP * (0.5 * most - 0.5 * least)
     low, high = low.copy(), high.copy()
