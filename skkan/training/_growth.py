@@ -22,9 +22,10 @@ from skkan.anova._model import LEAST_FUNCTIONS, Fit, Options
 from skkan.anova._reweighted import Reweighted
 from skkan.anova._uncertainty import AnalysisPosterior
 from skkan.data._blocks import tuned_for_blocks
-from skkan.data._samples import spread_rows
+from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
 from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
+from skkan.training._fewer_inputs import on_inputs, with_all_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
 from skkan.training._settings import TrainingResult
@@ -42,6 +43,8 @@ LEAST_DOF = 1e-3
 # Inputs that act in a formula that is looked for.
 MOST_INPUTS = 10
 NOTHING_LEFT = 1e-8
+# Networks of more inputs get only those that take part in so much of what the analysis leaves.
+FEW_INPUTS, SHARE_OF_NOISE = 5, 0.1
 # Samples times coefficients up to which the additive model of few intervals is tried.
 MOST_COMPARED = 3_000_000
 # Of evidence, from interactions: an additive model, which gains some 10 at most, is behind then.
@@ -176,9 +179,7 @@ class Growth:
         level = max(found.noise)
         if level > MOST_STRUCTURED:
             return False
-        spread = np.zeros(settings.shape[0])
-        for own in self._parts(found):
-            spread[list(own.columns)] += own.variance
+        spread = self._spread(found)
         acting = np.flatnonzero(spread > FORMULA_NOISE * spread.sum()).tolist()
         if len(acting) > MOST_INPUTS:
             return False
@@ -194,6 +195,13 @@ class Growth:
         residuals = some.target[rows] - network.outputs(inputs)
         likeness, clear = likeness_of_neighbours(inputs * np.sqrt(spread), residuals)
         return likeness > LEAST_LIKENESS and clear > CLEAR
+
+    def _spread(self, found: Solution) -> FloatArray:
+        """Return the variances of what every input takes part in."""
+        spread = np.zeros(self.problem.settings.shape[0])
+        for own in self._parts(found):
+            spread[list(own.columns)] += own.variance
+        return spread
 
     def _analyse(self, analysis: Fit) -> None:
         """Fit main effects, and the interactions that there are."""
@@ -304,12 +312,22 @@ class Growth:
         return result if trainer.best.log_evidence > found.evidence else own
 
     def _raced(self, own: TrainingResult, found: Solution) -> TrainingResult:
-        """Train random networks as well, and return what the evidence prefers."""
-        trainer = Trainer(self.problem.with_room_for_sites(), self.progress, self.rng)
+        """Train random networks as well, and return what the evidence prefers.
+
+        Of many inputs they get those that have more than a small part of what the analysis leaves:
+        the cost of a step grows with the square of their number.
+        """
+        problem, data = self.problem, self.problem.data
+        spread = self._spread(found)
+        kept = np.flatnonzero(spread > SHARE_OF_NOISE * float(found.noise.sum()))
+        few = FEW_INPUTS < len(spread) > len(kept) > 0 and isinstance(data, TrainingData)
+        if few:
+            problem = on_inputs(problem, kept)
+        trainer = Trainer(problem.with_room_for_sites(), self.progress, self.rng)
         result = trainer.run()
-        if trainer.best.log_evidence > found.evidence + WORTH_A_NETWORK:
-            return result
-        return own
+        if trainer.best.log_evidence <= found.evidence + WORTH_A_NETWORK:
+            return own
+        return with_all_inputs(self.problem, result, kept) if few else result
 
 
 def posterior_of(

@@ -241,3 +241,18 @@ def test_tables_of_few_values_without_noise_need_no_networks():
     model = KANRegressor(random_state=0).fit(X, y)
     assert model.terms_
     assert model.score(X, y) > 1.0 - 1e-9
+
+
+def test_networks_have_only_edges_from_columns_that_act():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, (200, 8))
+    y = np.exp(X[:, 6] + X[:, 1] ** 2)
+    model = KANRegressor(grid_size=5, n_restarts=1, max_iter=60, random_state=0).fit(X, y)
+    acting = model.network_.layers[0].active.any(axis=1)
+    assert len(model.network_.layers) == 2
+    np.testing.assert_array_equal(np.flatnonzero(acting), [1, 6])
+    assert model.score(X, y) > 1.0 - 1e-6
+    mean, deviation = model.predict(X[:5], return_std=True)
+    np.testing.assert_allclose(mean, model.predict(X[:5]))
+    assert np.all(np.isfinite(deviation))
+    assert model.refine(10).score(X, y) > 1.0 - 1e-6
