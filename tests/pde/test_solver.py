@@ -6,6 +6,8 @@ import pytest
 import sympy as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from skkan.pde import KANSolver, normal
 
@@ -99,6 +101,24 @@ def test_solvers_are_printed():
     assert "parameters={b: 1.0, a: 2.0}" in text
     assert solver.parameters is given
     assert "KANSolver" in solver._repr_html_()
+    for outer in (make_pipeline(solver), GridSearchCV(clone(solver), {"grid_size": [5]})):
+        assert "{b: 1.0, a: 2.0}" in repr(outer).replace("\n", "")
+        assert "KANSolver" in outer._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"grid_size": (10, 5)}, "grid_size must be"),
+        ({"n_products": 2}, "n_products needs"),
+        ({"parameters": {sp.Symbol("a", positive=True): -1.0}}, "must be finite, and positive"),
+        ({"marching": "z"}, "none of the variables x"),
+        ({"continuation": {sp.Symbol("a"): 3}}, "must be a pair"),
+    ],
+)
+def test_options_are_checked_before_equations_are_read(options, message):
+    with pytest.raises(ValueError, match=message):
+        KANSolver("no equation", {x: (0, 1)}, sp.Eq(u(0), 1), **options).fit()
 
 
 def test_conditions_on_slopes_and_at_two_places():
