@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # than this share of the variance are right for all purposes.
 LEVEL, TOLERANCE = 0.01, 0.01
 # Share of the variance that splines of the form may miss without any evidence against the form.
-ERROR_OF_SPLINES = 1e-6
+ERROR_OF_SPLINES = 1e-5
 MAX_ROWS = 3000
 MAX_RESTRICTED, MAX_FURTHER = 200, 150
 SAMPLES_PER_FUNCTION = 5
@@ -43,7 +43,7 @@ class StructureTest:
         Whether the data do not speak against it: `p_value` is at least 0.01, or `violation` at
         most 0.01.
     p_value : float
-        Probability, if the structure holds but for a millionth of the variance, that chance speaks
+        Probability, if the structure holds but for 1e-5 of the variance, that chance speaks
         as clearly against it.
     violation : float
         Share of the variance of the targets that the structure leaves and other functions explain,
@@ -139,6 +139,7 @@ def weigh(
     y: FloatArray,
     n_other: int = 0,
     details: dict[str, Any] | None = None,
+    samples_per_function: int = SAMPLES_PER_FUNCTION,
 ) -> StructureTest:
     """Compare the functions of a structure to these and others.
 
@@ -154,9 +155,11 @@ def weigh(
         Parameters of the structure that have been fitted before.
     details : dict, optional
         What else to tell.
+    samples_per_function : int, default=5
+        At least so many samples are needed for each function of the structure.
     """
     count = len(y)
-    own = orthonormal(restricted, count // SAMPLES_PER_FUNCTION)
+    own = orthonormal(restricted, count // samples_per_function)
     left = y - own @ (own.T @ y)
     rest = further - own @ (own.T @ further)
     floor = 1e-6 * float(np.linalg.norm(further, 2))

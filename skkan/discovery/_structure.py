@@ -13,12 +13,14 @@ from skkan.discovery._evidence import (
     MAX_RESTRICTED,
     SAMPLES_PER_FUNCTION,
     StructureTest,
+    orthonormal,
     samples_of,
     weigh,
 )
 from skkan.discovery._inputs import column_index
 from skkan.symbolic.division._tensor import TensorBasis, fit_linear
 
+LEAST_SAMPLES_PER_FUNCTION = 3
 N_STEPS, N_FIRST_STEPS, CONVERGED = 40, 4, 1e-6
 # Splines of a single column.
 MAX_OF_ONE = 14
@@ -33,9 +35,13 @@ QUANTITIES: dict[str, tuple[str, _Quantity]] = {
 ALIASES = {"translation": "difference", "scaling": "quotient", "rotation": "radius"}
 
 
-def basis(X: FloatArray, most: int = MAX_RESTRICTED) -> TensorBasis:
+def basis(
+    X: FloatArray,
+    most: int = MAX_RESTRICTED,
+    samples_per_function: int = SAMPLES_PER_FUNCTION,
+) -> TensorBasis:
     """Return splines of all columns, as many as the samples allow."""
-    most = min(most, len(X) // SAMPLES_PER_FUNCTION, MAX_OF_ONE ** X.shape[1])
+    most = min(most, len(X) // samples_per_function, MAX_OF_ONE ** X.shape[1])
     return TensorBasis(X, most)
 
 
@@ -232,14 +238,33 @@ def invariance(X: ArrayLike, y: Any, columns: Sequence[Any], kind: str) -> Struc
             "in the other order, or leave such samples out."
         )
     others = np.delete(table, (first, second), axis=1)
-    inner = basis(np.column_stack([quantity(a, b), others]))
+    inner, room = _fitting_basis(np.column_stack([quantity(a, b), others]), target)
     written = ", ".join(
         [
             form.format(names[first], names[second]),
             *(n for k, n in enumerate(names) if k not in (first, second)),
         ]
     )
-    return weigh(f"f({written})", inner.design, basis(table, MAX_FURTHER).design, target)
+    further = basis(table, MAX_FURTHER).design
+    return weigh(f"f({written})", inner, further, target, samples_per_function=room)
+
+
+def _fitting_basis(X: FloatArray, y: FloatArray) -> tuple[FloatArray, int]:
+    """Return splines, finer ones where they predict better, and the samples for each at least.
+
+    A quantity has twice the range of its columns, so that the same number of splines misses more of
+    a function of it. Where there is little noise, what they miss would be evidence.
+    """
+    found = []
+    for room in (SAMPLES_PER_FUNCTION, LEAST_SAMPLES_PER_FUNCTION):
+        design = basis(X, samples_per_function=room).design
+        own = orthonormal(design, len(X) // room)
+        left = y - own @ (own.T @ y)
+        # Generalised cross-validation.
+        score = float(left @ left) / (1.0 - own.shape[1] / len(y)) ** 2
+        found.append((score, design, room))
+    _, design, room = min(found, key=lambda one: one[0])
+    return design, room
 
 
 def _pair(columns: Sequence[Any], names: Sequence[str]) -> tuple[int, int]:

@@ -322,6 +322,22 @@ def test_unknown_function_that_is_positive():
     assert np.allclose(np.exp(solver.functions_[law](sizes)), sizes**2 / 2, atol=0.02)
 
 
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_the_state_nearest_to_the_start_value_is_found(seed):
+    energy, own = sp.Symbol("e", positive=True), u(x)
+    norm = sp.Eq(sp.Integral(own**2, (x, -8, 8)), 1)
+    solver = KANSolver(
+        sp.Eq(-own.diff(x, 2) + x**2 * own, energy * own),
+        {x: (-8, 8)},
+        [sp.Eq(u(-8), 0), sp.Eq(u(8), 0), norm],
+        parameters={energy: 7.3},
+        grid_size=(30, 60),
+        degree=9,
+        random_state=seed,
+    ).fit()
+    assert solver.parameters_[energy] == pytest.approx(7.0, rel=1e-7)
+
+
 def test_lowest_states_of_a_well():
     # -u'' = e u on (0, 1) with u = 0 at the ends, of norm one: e = (k pi)^2
     energy = sp.Symbol("e", positive=True)

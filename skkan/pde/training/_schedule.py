@@ -150,7 +150,7 @@ class Schedule:
 
     def _race(self, phase: Any) -> Model:
         options = self.options
-        n_starts = options.n_restarts if options.arities else 1
+        n_starts = options.n_restarts if options.arities or options.starts else 1
         found: list[tuple[float, Model]] = []
         groups = None
         for number in range(n_starts):
