@@ -19,6 +19,7 @@ from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
 from skkan.network._hidden_layers import LayerSize, parsed, written
+from skkan.symbolic.division._units import Units, parsed_units
 from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
 from skkan.symbolic.export._names import valid_names
@@ -66,6 +67,14 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         exceeds that of the best network on the training data by this share at most.
     divide : bool, default=True
         Whether to divide the problem.
+    units : dict of str to str, optional
+        Units by the names of columns (``"x0"`` and so on without names), in the words of pint,
+        which must be installed. Only consistent formulas are kept, in which numbers have no unit;
+        columns that are not named have none either. If there is no such formula, the constant is
+        left.
+    target_unit : str, optional
+        Unit of the target, if `units` is given. With it the search begins with as few products of
+        powers without units as there can be.
     max_time : float or None, default=120
         Seconds after which the search ends with the best formulas so far; None for no limit. A fit
         of a network or of constants that has begun may take a little longer.
@@ -141,6 +150,8 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         "weight_simple": [Interval(Real, 0, 1, closed="both")],
         "tolerance": [Interval(Real, 0, None, closed="left")],
         "divide": ["boolean"],
+        "units": [dict, None],
+        "target_unit": [str, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "model_selection": [StrOptions({"likelihood", "accuracy", "score", "best"})],
         "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -159,6 +170,8 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         weight_simple: float = 0.8,
         tolerance: float = 0.25,
         divide: bool = True,
+        units: dict[str, str] | None = None,
+        target_unit: str | None = None,
         max_time: float | None = 120.0,
         model_selection: str = "likelihood",
         grid_size: int | ArrayLike = (5, 10, 20),
@@ -173,6 +186,8 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         self.weight_simple = weight_simple
         self.tolerance = tolerance
         self.divide = divide
+        self.units = units
+        self.target_unit = target_unit
         self.max_time = max_time
         self.model_selection = model_selection
         self.grid_size = grid_size
@@ -242,6 +257,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                 divide=bool(self.divide),
                 max_time=math.inf if self.max_time is None else float(self.max_time),
                 model_selection=self.model_selection,
+                units=self._units(),
             )
             outcome = Search((inputs, column[:, 0] / unit, weight), settings, progress).run()
             self.__dict__.update(found(outcome))
@@ -280,6 +296,17 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         return valid_names(
             [f"x{i}" for i in range(self.n_features_in_)] if names is None else names
         )
+
+    def _units(self) -> Units | None:
+        if self.units is None:
+            if self.target_unit is not None:
+                raise ValueError(
+                    f"target_unit={self.target_unit!r} needs units, the units of the columns."
+                )
+            return None
+        own = getattr(self, "feature_names_in_", None)
+        given = self._names() if own is None else [str(name) for name in own]
+        return parsed_units(self.units, self.target_unit, given)
 
     def _function(self, formula: Any) -> FormulaFunction:
         return function_of(formula, self._names())

@@ -49,6 +49,7 @@ from skkan.symbolic.division._transforms import (
     combinations,
     transformed,
 )
+from skkan.symbolic.division._units import Units
 from skkan.symbolic.division._univariate import find_composite, find_plain
 from skkan.symbolic.export._equation_table import tree_size
 from skkan.symbolic.export._parametric import ParametricFormula
@@ -65,6 +66,8 @@ N_ROWS = 1000
 N_TELLING, MANY = 3, 50
 # Weights that are none, as a share of the largest.
 NO_WEIGHT = 1e-12
+# Ways to leave fewer variables by units.
+N_BY_UNITS = 3
 # Functions for terms of sums.
 N_SUMMAND = 20
 
@@ -82,6 +85,8 @@ class Divider:
 
     Attributes
     ----------
+    units : Units, optional
+        Units of the columns of the whole problem, with which formulas must be consistent.
     found : list of Found
         The formulas of the whole problem so far.
 
@@ -101,6 +106,7 @@ class Divider:
 
     symbols: Sequence[Symbol]
     watch: Callable[[], None] = lambda: None
+    units: Units | None = None
     found: list[Found] = field(default_factory=list)
     _depth: int = 0
 
@@ -136,14 +142,8 @@ class Divider:
 
     def _find(self, problem: Problem, found: list[Found]) -> None:
         """Add formulas until one solves the problem."""
-        names = {symbol.name for symbol in self.symbols}
-        for formula in direct_formulas(problem, names):
-            own = self.fitted(formula, problem)
-            found.append(own)
-            # Polynomials of many terms follow any curve as far as noise lets anyone see.
-            short = len(own.formula.constants) <= N_TELLING and len(problem.y) >= MANY
-            if (own.error <= SLACK * problem.floor or short) and self._solved(own, problem):
-                return
+        if self._simply(problem, found):
+            return
         if len(problem.inputs) == 1:
             self._of_one_variable(problem, found)
             return
@@ -159,6 +159,22 @@ class Divider:
         for form in sorted(doubtful, key=lambda own: own.rank)[:N_FORMS]:
             if self._any_solved(form.find(), problem, found):
                 return
+
+    def _simply(self, problem: Problem, found: list[Found]) -> bool:
+        """Add formulas by units and those that need no search, and tell whether one solves it."""
+        if self._depth == 1:
+            for reduction in self._by_units(problem):
+                if self._any_solved(self._reduced_by(reduction, problem), problem, found):
+                    return True
+        names = {symbol.name for symbol in self.symbols}
+        for formula in direct_formulas(problem, names):
+            own = self.fitted(formula, problem)
+            found.append(own)
+            # Polynomials of many terms follow any curve as far as noise lets anyone see.
+            short = len(own.formula.constants) <= N_TELLING and len(problem.y) >= MANY
+            if (own.error <= SLACK * problem.floor or short) and self._solved(own, problem):
+                return True
+        return False
 
     def _any_solved(
         self, formulas: Iterator[ParametricFormula], problem: Problem, found: list[Found]
@@ -180,6 +196,24 @@ class Divider:
             return
         for own in scalings(*samples):
             yield from self._reduced_by(own, problem)
+
+    def _by_units(self, problem: Problem) -> list[Reduction]:
+        """Return the first ways to leave fewer variables by units, of those that are defined."""
+        found: list[Reduction] = []
+        for own in self.units.reductions() if self.units else ():
+            with np.errstate(all="ignore"):
+                factor, new = own.values(problem.X)
+                left = problem.y / factor
+            if np.isfinite(left).all() and np.isfinite(new).all():
+                found.append(own)
+            if len(found) == N_BY_UNITS:
+                break
+        return found
+
+    def allowed(self, found: Found, problem: Problem) -> bool:
+        """Tell whether a formula of the whole problem is consistent with its units."""
+        names = [own.name for own in problem.inputs]
+        return self.units is None or self.units.allows(found.formula.written(), names)
 
     def _reduced_by(self, reduction: Reduction, problem: Problem) -> Iterator[ParametricFormula]:
         import sympy  # noqa: PLC0415
@@ -207,6 +241,8 @@ class Divider:
                 return math.inf
             return count * 2.0 * math.log(max(own.error, rounding)) + own.size * math.log(count)
 
+        if self._depth == 0:
+            found = [own for own in found if self.allowed(own, problem)]
         return sorted(found, key=cost)[:N_KEPT]
 
     def fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
@@ -220,6 +256,8 @@ class Divider:
 
     def _solved(self, found: Found, problem: Problem) -> bool:
         """Tell whether what a formula leaves is rounding, a known error, or noise."""
+        if self._depth == 1 and not self.allowed(found, problem):
+            return False
         if found.error <= max(SLACK * problem.floor, 1e-300):
             return True
         if found.error > PLAUSIBLE * 10.0 * problem.spread:

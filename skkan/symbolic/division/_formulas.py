@@ -11,6 +11,7 @@ from skkan.data._samples import spread_rows
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
 from skkan.symbolic.division._subproblem import Found, Problem, is_white
+from skkan.symbolic.division._units import Units
 from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
 
@@ -40,6 +41,8 @@ class Division:
         Names of the inputs.
     watch : callable, optional
         Called after every fit. It may raise an exception to end the search.
+    units : Units, optional
+        Units of the columns, with which formulas must be consistent.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Division:
         symbols: Sequence[Symbol],
         names: Sequence[str],
         watch: Callable[[], None] = lambda: None,
+        units: Units | None = None,
     ) -> None:
         import sympy  # noqa: PLC0415
 
@@ -74,7 +78,8 @@ class Division:
         y, self._spread = y / self._unit, spread / self._unit
         self._count = max(float(weight.sum()), 2.0)
         self._problem = Problem(inputs, X, y, share, EXACT * self._spread)
-        self._divider = Divider(symbols, watch)
+        own = None if units is None or not varying else units.without(varying)
+        self._divider = Divider(symbols, watch, own)
         self._usable = 1 <= len(varying) <= MAX_COLUMNS and float(np.ptp(y)) > 0.0
 
     def direct(self) -> Iterator[Any]:
@@ -85,6 +90,8 @@ class Division:
         found: list[Found] = []
         for formula in direct_formulas(self._problem, names):
             own = self._divider.fitted(formula, self._problem)
+            if not self._divider.allowed(own, self._problem):
+                continue
             if own.error <= ROUNDING * self._spread:
                 yield self._nice(own)
                 return

@@ -298,7 +298,7 @@ def scalings(X: FloatArray, y: FloatArray, weight: FloatArray) -> Iterator[Reduc
         if vectors is None:
             continue
         n_found = 0
-        for own in _reductions(vectors, n_columns):
+        for own in reductions(vectors, n_columns):
             if not _holds(own, X[rows], y[rows], weight[rows], surrogate.error):
                 break
             yield own
@@ -398,7 +398,7 @@ def _rational_basis(null: FloatArray, table: FloatArray) -> list[Vector] | None:
     return vectors
 
 
-def _reductions(vectors: list[Vector], n_columns: int) -> Iterator[Reduction]:
+def reductions(vectors: list[Vector], n_columns: int) -> Iterator[Reduction]:
     """Yield ways to write the function that scalings leave, the simplest first."""
     moves = [own[:n_columns] for own in vectors]
     gains = [own[n_columns] for own in vectors]

@@ -20,6 +20,7 @@ from skkan.objective.losses._choice import regression_loss
 from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
 from skkan.symbolic.division._powers import log_products
 from skkan.symbolic.division._subproblem import is_white
+from skkan.symbolic.division._units import Units
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.library._symbol import Symbol
@@ -100,6 +101,8 @@ class SearchSettings:
         Not fitted; what the networks have in common.
     weight_simple, tolerance, divide, max_time, model_selection
         As for `KANSymbolicRegressor`.
+    units : Units, optional
+        Units of the columns, with which formulas must be consistent.
     """
 
     shapes: Sequence[Shape]
@@ -111,6 +114,7 @@ class SearchSettings:
     divide: bool
     max_time: float
     model_selection: str
+    units: Units | None = None
 
 
 class Search:
@@ -150,6 +154,11 @@ class Search:
         self.network_loss = math.inf
         self.rows = [constant_row(samples, self.noise)]
         self.n_iter = 0
+        # Numbers may stand for constant columns, whatever their units.
+        varying = np.flatnonzero(np.ptp(samples[0], axis=0) > 0.0).tolist()
+        units = settings.units if varying else None
+        self.units = None if units is None else units.without(varying)
+        self.allowed_names = [settings.names[k] for k in varying]
         self.deadline = time.monotonic() + settings.max_time
         self._outcome: dict[str, Any] | None = None
 
@@ -229,7 +238,9 @@ class Search:
         def watch() -> None:
             self._step(phase, self._least())
 
-        return Division(X, target, weight, settings.symbols, settings.names, watch)
+        # The logarithms of targets have no unit.
+        units = None if self.noise.relative else settings.units
+        return Division(X, target, weight, settings.symbols, settings.names, watch, units)
 
     def _divide(self, division: Division, phase: Phase) -> None:
         """Add rows for the formulas found by dividing the problem."""
@@ -348,6 +359,8 @@ class Search:
     def _add(self, formulas: Sequence[Any], shape: Shape | None) -> None:
         names = self.settings.names
         for own in formulas:
+            if self.units is not None and not self.units.allows(own, self.allowed_names):
+                continue
             row = tidied_row(own, names, self.samples, shape, self.noise)
             if math.isfinite(row["loss"]):
                 self.rows.append(row)
