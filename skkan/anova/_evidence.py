@@ -38,6 +38,9 @@ CONSTANT_VARIANCE = np.log(100.0)
 # Precisions of the priors of log theta, of the common factors, and of log tau around log theta.
 MAIN_PRECISION, SHARE_PRECISION, TIE = 0.1, 0.03, 0.3
 LOWEST, HIGHEST = -20.0, 6.0
+# Levels without order explain no more than there is to explain: where some of them stand in others,
+# as models of manufacturers do, the data bound neither, and what is added to one is taken off others.
+HIGHEST_OF_LEVELS = 0.0
 # Of a standardised target. Below that, rounding in the sums of squares takes over.
 LOWEST_NOISE = np.log(1e-10)
 RIDGE = 1e-12
@@ -63,6 +66,8 @@ class Layout:
         What is added to them.
     free : ndarray of bool of shape (n_logs,)
         Logarithms to be chosen.
+    highest : ndarray of shape (n_logs,)
+        Their upper bounds.
     copies : int, default=1
         How often the columns are there, one block after the other, with the same variances.
     """
@@ -71,6 +76,7 @@ class Layout:
     sums: FloatArray
     fixed: FloatArray
     free: NDArray[np.bool_]
+    highest: FloatArray
     copies: int = 1
 
     @classmethod
@@ -90,7 +96,14 @@ class Layout:
         free = np.abs(sums).sum(axis=0) > 0.0
         free[d : 2 * d] = bool(design.terms)
         free[-1] = noise
-        return cls(sizes, sums, fixed, free, copies)
+        highest = np.full(2 * d + 4, HIGHEST)
+        if noise:
+            # The target is standardised. Only levels have no straight line.
+            levels = [not design.bases.columns[int(j)].line.any() for j in used]
+            highest[: 2 * d][np.tile(levels, 2)] = HIGHEST_OF_LEVELS
+            if any(levels):
+                highest[2 * d + 1 : 2 * d + 3] = HIGHEST_OF_LEVELS
+        return cls(sizes, sums, fixed, free, highest, copies)
 
     @property
     def owner(self) -> NDArray[np.intp]:
@@ -287,7 +300,7 @@ def maximised(
         if watch is not None and best is not None:
             watch(best)
 
-    bounds = np.array([[LOWEST, HIGHEST]] * len(logs))
+    bounds = np.column_stack([np.full(len(logs), LOWEST), layout.highest])
     bounds[-1, 0] = LOWEST_NOISE
     minimize(
         cost,

@@ -54,3 +54,21 @@ def test_climbing_raises_the_evidence_and_finds_the_noise(problem):
     assert found.evidence > first.evidence
     assert seen == sorted(seen)
     assert 0.2 < found.noise**0.5 < 0.45
+
+
+def test_levels_explain_no_more_than_there_is():
+    # Codes of ten models, which stand in those of five makers, and unknown ones in the middle.
+    rng = np.random.default_rng(0)
+    model = rng.integers(0, 10, 200)
+    X = np.column_stack([model // 2, model, rng.normal(size=200)]).astype(float)
+    sample = block_of((X - X.mean(axis=0)) / np.ptp(X, axis=0))
+    sites = tuple(np.unique(own) for own in sample.inputs.T[:2])
+    design = Design(Bases.of(sample, 3, 6, sites=(*sites, None)))
+    design = design.with_terms([Term.of(design.bases, (0, 1), 9)])
+    matrix, t = design.matrix(sample.inputs), rng.normal(size=10)[model]
+    layout = Layout.of(design, noise=True)
+    response = Response(matrix.T @ matrix, matrix.T @ t, float(t @ t), 200.0)
+    logs = maximised(layout, response, layout.first(), 60).logs
+    # Both logarithms of the levels', and what interactions have in common.
+    assert (logs[[0, 1, 3, 4, 7, 8]] <= 0.0).all()
+    assert layout.highest[[2, 5, 6]].min() > 0.0
