@@ -38,8 +38,8 @@ CONSTANT_VARIANCE = np.log(100.0)
 # Precisions of the priors of log theta, of the common factors, and of log tau around log theta.
 MAIN_PRECISION, SHARE_PRECISION, TIE = 0.1, 0.03, 0.3
 LOWEST, HIGHEST = -20.0, 6.0
-# Levels without order explain no more than there is to explain: where some of them stand in others,
-# as models of manufacturers do, the data bound neither, and what is added to one is taken off others.
+# Levels without order explain no more than there is to explain. Where some of them stand in others,
+# as models of makers do, nothing else bounds what is added to the ones and taken off the others.
 HIGHEST_OF_LEVELS = 0.0
 # Of a standardised target. Below that, rounding in the sums of squares takes over.
 LOWEST_NOISE = np.log(1e-10)

@@ -32,8 +32,28 @@ def labelled_block(X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) 
     return _checked(X, labels, sample_weight)
 
 
+def _numbers(X: Any) -> FloatArray:
+    """Return inputs, which are numbers without gaps here."""
+    try:
+        options: dict[str, Any] = {"ensure_min_samples": 0, "input_name": "X"}
+        inputs = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", **options)
+    except (TypeError, ValueError) as error:
+        if "convert" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold real numbers: {error}. Levels have to be encoded before a fit on Dask "
+            "collections, for example by dask.dataframe.get_dummies; or use skkan.KANRegressor."
+        ) from error
+    if np.isnan(inputs).any():
+        raise ValueError(
+            "Input X contains NaN. Gaps have to be filled before a fit on Dask collections, for "
+            "example by fillna; or use skkan.KANRegressor, which takes them as they are."
+        )
+    return inputs
+
+
 def _checked(X: ArrayLike, y: NDArray[Any], sample_weight: ArrayLike | None) -> Samples:
-    inputs = check_array(X, dtype=np.float64, ensure_min_samples=0, input_name="X")
+    inputs = _numbers(X)
     if sample_weight is None:
         return inputs, y, np.ones(len(inputs))
     weight = check_array(

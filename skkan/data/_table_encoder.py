@@ -227,6 +227,11 @@ class TableEncoder:
         return all(own.labels is None and not own.gaps for own in self.columns)
 
     @property
+    def reads_objects(self) -> bool:
+        """Whether tables may hold what is no number, in columns of levels or ignored ones."""
+        return any(own.labels is not None or own.is_empty for own in self.columns)
+
+    @property
     def categorical(self) -> NDArray[np.bool_]:
         """Columns of levels, shape (n_columns,)."""
         return np.array([own.labels is not None for own in self.columns], dtype=bool)
@@ -252,10 +257,15 @@ class TableEncoder:
 
     def coded(self, table: RawTable) -> FloatArray:
         """Return a table as numbers and codes, NaN for gaps, shape (n_samples, n_columns)."""
-        found = [
-            table.numbers(j) if own.labels is None else table.column(j).codes(own.labels)
-            for j, own in enumerate(self.columns)
-        ]
+        found = []
+        for j, own in enumerate(self.columns):
+            if own.labels is not None:
+                found.append(table.column(j).codes(own.labels))
+            elif own.is_empty:
+                # Whatever it holds now, of whatever type.
+                found.append(np.full(table.n_rows, np.nan))
+            else:
+                found.append(table.numbers(j))
         return np.column_stack(found)
 
     def inputs(self, coded: FloatArray) -> FloatArray:

@@ -58,8 +58,16 @@ class ShapeConstraintsMixin:
         if given is None:
             return found
         if isinstance(given, Mapping):
+            seen: set[int] = set()
             for column, value in given.items():
-                found[_column(argument, column, names)] = _sign(argument, value)
+                place = _column(argument, column, names)
+                if place in seen:
+                    raise ValueError(
+                        f"{argument} has the column {names[place]!r} twice, by name and by number. "
+                        "Name it once."
+                    )
+                seen.add(place)
+                found[place] = _sign(argument, value)
         else:
             values = np.asarray(given).ravel().tolist()
             if len(values) != len(names):

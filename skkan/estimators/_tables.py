@@ -137,7 +137,7 @@ class TableMixin:
         """
         encoder = None if reset else getattr(self, "_encoder", None)
         mask = None
-        if encoder is not None and encoder.categorical.any():
+        if encoder is not None and encoder.reads_objects:
             mask = encoder.categorical
         elif reset and (is_frame(X) or not isinstance(self.categorical_features, str)):
             wanted = self.categorical_features

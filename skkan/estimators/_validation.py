@@ -209,7 +209,7 @@ def _explain(error: Exception, X: Any, *y: Any) -> None:
                 "parts as two targets: np.column_stack([y.real, y.imag])."
             ) from error
     message = str(error)
-    if "X" in message or "sample" in message:
+    if "X" in message or "sample" in message or "feature names" in message:
         return
     try:
         check_array(X, dtype=np.float64, ensure_all_finite=False, ensure_2d=False)

@@ -250,18 +250,17 @@ def test_odd_columns_are_ignored_or_named():
         model = KANRegressor((), grid_size=3, alpha=1e-3).fit(empty, y)
     assert model.active_features_.tolist()[4:] == [False, False]
     assert np.isfinite(model.predict(empty.assign(nothing=1.0, same="two"))).all()
+    # What is ignored may be of any type.
+    assert np.isfinite(model.predict(empty.assign(nothing="text"))).all()
     with pytest.raises(ValueError, match="column 'x' of X holds 'text'"):
         model.predict(empty.assign(x="text"))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(empty[empty.columns[::-1]])
+    model.set_params(monotonic_cst={"x": 1, frame.columns.get_loc("x"): -1})
+    with pytest.raises(ValueError, match="'x' twice, by name and by number"):
+        model.fit(frame, y)
     with pytest.raises(ValueError, match="NaN"):
         KANSymbolicRegressor().fit(np.array([[np.nan], [1.0]]), [0.0, 1.0])
-
-
-def test_onnx_says_that_it_takes_numbers_only(additive):
-    pytest.importorskip("onnx")
-    from skkan.onnx import to_onnx  # noqa: PLC0415
-
-    with pytest.raises(ValueError, match="levels or with gaps"):
-        to_onnx(additive)
 
 
 def test_formats_with_trusted_types_keep_levels(additive):
