@@ -37,6 +37,7 @@ for ax, model, title in zip(axes, (free, shaped), ("free", "rising and concave")
     ax.set(title=title, xlabel="concentration")
 axes[0].set_ylabel("velocity")
 axes[0].legend()
+plt.show()
 
 # %%
 # The guarantee is one of the coefficients, not of a grid of points.

@@ -9,11 +9,17 @@ The law behind the data is :math:`y = e^{\\sin \\pi x_0 + x_1^2}`, and there is 
 does nothing. The network is not told either; it gets two hidden nodes where one would do.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skkan import KANRegressor
 from skkan.inspection import EdgeDisplay, KANDisplay
+
+# A sparsity penalty goes on making small edges smaller until the iterations are used up.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 rng = np.random.default_rng(0)
 X = rng.uniform(-1, 1, size=(1000, 3))

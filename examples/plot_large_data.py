@@ -7,13 +7,18 @@ and ``max_cache_bytes=0`` forces the same way of reading.
 """
 
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skkan import KANRegressor
 from skkan.inspection import LossCurveDisplay
+
+# The fit is ended after sixty iterations, and says so.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 rng = np.random.default_rng(0)
 folder = tempfile.TemporaryDirectory()
