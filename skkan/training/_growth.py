@@ -25,6 +25,7 @@ from skkan.data._blocks import tuned_for_blocks
 from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
 from skkan.objective._penalties import HIGHEST_WEIGHT, TINY, Penalty
+from skkan.training._directions import ROWS, direction_in, start_along, with_two_nodes
 from skkan.training._fewer_inputs import on_inputs, with_all_inputs
 from skkan.training._problem import Problem
 from skkan.training._progress import Phase, Progress
@@ -160,9 +161,10 @@ class Growth:
         if self.problem.loss.of_classes:
             gain = best.evidence - analysis.levels[0].evidence
             return own if gain > BEYOND_ADDITIVE else self._or_stiffer(own, best)
-        if settings.interactions.limited or not self._leaves_structure(own.network, best):
+        if settings.interactions.limited:
             return own
-        return self._raced(own, best)
+        structured = self._leaves_structure(own.network, best)
+        return self._raced(own, best) if structured else self._along_a_direction(own, best)
 
     def _leaves_structure(self, network: Network, found: Solution) -> bool:
         """Whether noise is far below the target, or residuals of neighbours are alike.
@@ -328,6 +330,29 @@ class Growth:
         if trainer.best.log_evidence <= found.evidence + WORTH_A_NETWORK:
             return own
         return with_all_inputs(self.problem, result, kept) if few else result
+
+    def _along_a_direction(self, own: TrainingResult, found: Solution) -> TrainingResult:
+        """Return a network with a node along a direction, if residuals show one clearly."""
+        problem, data = self.problem, self.problem.data
+        known = isinstance(data, TrainingData) and problem.loss.is_square
+        levels = any(codes is not None for codes in problem.settings.sites)
+        if not known or levels or data.n_outputs > 1 or len(problem.settings.shape) == 2:
+            return own
+        some = data.sample()
+        rows = spread_rows(len(some.inputs), ROWS)
+        inputs = some.inputs[rows]
+        residuals = some.target[rows] - own.network.outputs(inputs)
+        direction = direction_in(inputs, residuals[:, 0])
+        if direction is None:
+            return own
+        acts = self._spread(found) > SHARE_OF_NOISE * float(found.noise.sum())
+        kept = np.flatnonzero(acts | (direction != 0.0))
+        narrow = with_two_nodes(on_inputs(problem, kept))
+        trainer = Trainer(narrow, self.progress, self.rng, "direction ")
+        result = trainer.run((start_along(narrow, direction[kept]), None))
+        if trainer.best.log_evidence <= found.evidence + WORTH_A_NETWORK:
+            return own
+        return with_all_inputs(problem, result, kept)
 
 
 def posterior_of(

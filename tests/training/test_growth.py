@@ -7,6 +7,7 @@ import pytest
 import sympy
 
 from skkan import KANClassifier, KANRegressor
+from skkan.training._directions import direction_in
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +257,24 @@ def test_networks_have_only_edges_from_columns_that_act():
     np.testing.assert_allclose(mean, model.predict(X[:5]))
     assert np.all(np.isfinite(deviation))
     assert model.refine(10).score(X, y) > 1.0 - 1e-6
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_functions_of_a_sum_of_columns_are_found(seed):
+    rng = np.random.default_rng(seed)
+    X, fresh = rng.normal(size=(600, 7)), rng.normal(size=(600, 7))
+    y = np.sin(3.0 * (X[:, 1] + X[:, 4])) + 0.2 * rng.normal(size=600)
+    model = KANRegressor(random_state=0).fit(X, y)
+    assert model.score(fresh, np.sin(3.0 * (fresh[:, 1] + fresh[:, 4]))) > 0.9
+    acting = model.network_.layers[0].active.any(axis=1)
+    assert acting[[1, 4]].all()
+    assert np.all(np.isfinite(model.predict(fresh, return_std=True)[1]))
+
+
+def test_no_direction_is_found_in_noise():
+    rng = np.random.default_rng(0)
+    X = rng.standard_t(3, size=(1000, 12))
+    assert direction_in(X, rng.normal(size=1000)) is None
+    assert direction_in(X, np.zeros(1000)) is None
+    found = direction_in(X, np.sin(X[:, 2] - X[:, 5]) + 0.3 * rng.normal(size=1000))
+    assert set(np.flatnonzero(found)) >= {2, 5}
