@@ -213,19 +213,24 @@ def structure(expression: Any, inputs: list[Any], X: np.ndarray, y: np.ndarray) 
     return rmse(fit.fun) <= EXACT, int(np.sum(np.abs(fit.x) <= VANISHED))
 
 
-def row(name: str, noise: float, seed: int) -> Row:
+def row(
+    name: str, noise: float, seed: int, n_samples: int = N_SAMPLES, max_time: float | None = None
+) -> Row:
     """Search for one formula."""
-    X, clean = make_formula(name, N_SAMPLES, random_state=seed)
-    y = clean + noise * clean.std() * np.random.default_rng(seed).normal(size=N_SAMPLES)
+    X, clean = make_formula(name, n_samples, random_state=seed)
+    y = clean + noise * clean.std() * np.random.default_rng(seed).normal(size=n_samples)
     X_test, y_test = wider_samples(name, seed)
     start = time.process_time()
-    model = KANSymbolicRegressor(random_state=seed, max_time=None).fit(X, y)
+    model = KANSymbolicRegressor(random_state=seed, max_time=max_time).fit(X, y)
     seconds = time.process_time() - start
+    # The time may be up before there is a network.
+    trained = hasattr(model, "network_")
+    network = rmse(model.network_.predict(X_test) - y_test) if trained else np.inf
     found: Row = {
         "name": name,
         "noise": noise,
         "seed": seed,
-        "network": rmse(model.network_.predict(X_test) - y_test) / y_test.std(),
+        "network": network / y_test.std(),
         "seconds": seconds,
     }
     expression = model.sympy()
@@ -245,11 +250,11 @@ def row(name: str, noise: float, seed: int) -> Row:
     }
 
 
-def rows(names: list[str], noise: float, seeds: list[int]) -> Iterator[Row]:
+def rows(options: argparse.Namespace, seeds: list[int]) -> Iterator[Row]:
     """All formulas, one after the other, with every seed."""
-    for name in names:
+    for name in options.names:
         for seed in seeds:
-            yield row(name, noise, seed)
+            yield row(name, options.noise, seed, options.samples, options.max_time)
 
 
 PARTS = {"moons": moons, "pruning": pruning, "polish": polish, "recovery": recovery}
@@ -292,12 +297,14 @@ def main() -> None:
     parser.add_argument(
         "--noise", type=float, default=0.0, help="for rows, in units of the target's deviation"
     )
+    parser.add_argument("--samples", type=int, default=N_SAMPLES, help="for rows")
+    parser.add_argument("--max-time", type=float, help="seconds of a search, for rows")
     parser.add_argument("--csv", help="write every row to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     seeds = arguments.seeds or list(range(SEEDS[arguments.part]))
     if arguments.part == "rows":
-        found = rows(arguments.names, arguments.noise, seeds)
+        found = rows(arguments, seeds)
     else:
         found = (own for seed in seeds for own in PARTS[arguments.part](seed))
     done: list[Row] = []

@@ -22,7 +22,7 @@ from skkan.network._hidden_layers import LayerSize, parsed, written
 from skkan.symbolic.division._units import Units, parsed_units
 from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
-from skkan.symbolic.export._names import valid_names
+from skkan.symbolic.export._names import latex_names, valid_names
 from skkan.symbolic.export._program import replaced
 from skkan.symbolic.library._symbols import get_symbols
 from skkan.symbolic.search._equation_rows import function_of
@@ -438,7 +438,10 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         """
         import sympy  # noqa: PLC0415
 
-        return str(sympy.latex(self.to_sympy(index, digits=digits, rational=rational)))
+        formula = self.to_sympy(index, digits=digits, rational=rational)
+        given = getattr(self, "feature_names_in_", None)
+        names = {} if given is None else latex_names(given)
+        return str(sympy.latex(formula, symbol_names=names))
 
     def predict(self, X: ArrayLike, index: int | str | None = None) -> FloatArray:
         """Predict by a formula.

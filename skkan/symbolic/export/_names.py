@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 # Numbers of SymPy, and functions that formulas call there and in NumPy and SciPy.
 _IN_FORMULAS = """
@@ -59,6 +60,9 @@ _IN_JULIA = """
     hankelh1 hankelh2 dawson eta zeta SpecialFunctions Float64 Int convert
 """
 _IN_PYTHON = "numpy scipy math functools abs"
+
+_IN_LATEX = {own: "\\" + own for own in "#$%&_{}"}
+_IN_LATEX |= {"^": r"\^{}", "~": r"\~{}", "\\": r"\textbackslash{}"}
 
 # Letters that Julia reads as others.
 _SAME_IN_JULIA = {"ɛ": "ε", "µ": "μ"}
@@ -203,3 +207,34 @@ def valid_names(names: Iterable[str]) -> list[str]:
     ['petal_length_cm', '_2nd', 'lambda_', 'x2', 'a', 'a_1']
     """
     return FORMULA.names(names)
+
+
+def latex_names(names: Iterable[str]) -> dict[Any, str]:
+    r"""Return the names of columns in LaTeX, by their symbols in formulas, where these differ.
+
+    Names of letters are written as SymPy writes them, Greek ones as such; others in upright text.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of the columns.
+
+    Examples
+    --------
+    >>> from skkan.symbolic.export._names import latex_names
+    >>> latex_names(["mass", "lambda", "x^2", "2nd"])
+    {lambda_: '\\lambda', x_2: '\\text{x\\^{}2}', _2nd: '\\text{2nd}'}
+    """
+    import sympy  # noqa: PLC0415
+
+    names = list(names)
+    found = {}
+    for own, valid in zip(names, valid_names(names), strict=True):
+        if own == valid:
+            continue
+        if own.isidentifier() and own.isascii():
+            written = str(sympy.latex(sympy.Symbol(own)))
+        else:
+            written = f"\\text{{{''.join(_IN_LATEX.get(c, c) for c in own)}}}"
+        found[sympy.Symbol(valid)] = written
+    return found

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, spread_rows
+from skkan.network._hidden_layers import parsed
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._choice import regression_loss
@@ -50,6 +51,8 @@ FEWEST_ROWS, N_NEIGHBOURS, UNLIKELY = 8, (2, 10), 3.0
 N_DIRECT = 1
 # Multiples of the share of noise that the parameters of a network explain by chance.
 FOLLOWED = 3.0
+# A spline has as many coefficients more than grid intervals.
+DEGREE = 3
 # As in PySR.
 AMONG_BEST = 1.5
 
@@ -68,6 +71,7 @@ class NetworkModel(Protocol):
     """What the search asks of the estimator that fits its networks."""
 
     hidden_layer_sizes: Any
+    grid_size: Any
     network_: Network
     n_iter_: int
     _state: FittedParts
@@ -188,8 +192,10 @@ class Search:
         settings = self.settings
         if self.variance > 0.0:
             self._find_without_networks()
-        settled = self._settled()
+        settled = self._settled() and not self._approximate()
         for number, sizes in enumerate(settings.shapes):
+            if number > 0 and self._too_large(sizes):
+                continue
             title = str((self.samples[0].shape[1], *sizes, 1))
             with self.progress.phase(f"network {title}") as phase:
                 model = self._trained(sizes, phase)
@@ -362,9 +368,15 @@ class Search:
             if self.units is not None and not self.units.allows(own, self.allowed_names):
                 continue
             row = tidied_row(own, names, self.samples, shape, self.noise)
-            if math.isfinite(row["loss"]):
+            if math.isfinite(row["loss"]) and self._can_be_wrong(row["equation"]):
                 self.rows.append(row)
         self._outcome = None
+
+    def _can_be_wrong(self, formula: Any) -> bool:
+        """Tell whether there are more samples than decimal constants, which fit any otherwise."""
+        import sympy  # noqa: PLC0415
+
+        return len(formula.atoms(sympy.Float)) < len(self.samples[1])
 
     def _keep(self, model: NetworkModel, loss: float) -> None:
         self.network, self.network_loss = model, loss
@@ -411,6 +423,20 @@ class Search:
         left = (target - own) * np.sqrt(weight)
         few = spread_rows(len(y), MAX_ROWS)
         return all(is_white(X[few], left[few], count, UNLIKELY) for count in N_NEIGHBOURS)
+
+    def _approximate(self) -> bool:
+        """Tell whether the likeliest formula has a column twice: polynomials mimic functions."""
+        formula = min(self.rows, key=self._length)["equation"]
+        return any(formula.count(own) > 1 for own in formula.free_symbols)
+
+    def _too_large(self, sizes: Shape) -> bool:
+        """Tell whether a network has more coefficients than there are different samples."""
+        n_edges, n_before = 0, self.samples[0].shape[1]
+        for own in parsed(sizes):
+            n_edges += n_before * sum(own)
+            n_before = len(own)
+        size = int(np.min(self.settings.model.grid_size)) + DEGREE
+        return (n_edges + n_before) * size > len(self.samples[0])
 
     def _doubted(self, model: NetworkModel) -> bool:
         """Tell whether a network finds more than noise where the likeliest formula ends."""

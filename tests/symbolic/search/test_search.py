@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+import sympy
 from estimator_data import Recorder, interrupt_after
 
 from skkan import KANSymbolicRegressor
@@ -176,3 +177,28 @@ def test_verbose_prints_a_line_per_phase(capsys):
     matches = [re.fullmatch(pattern, line) for line in lines]
     assert [match[1] for match in matches] == PHASES
     assert all(float(match[3]) > 0.0 for match in matches)
+
+
+def test_no_networks_of_more_coefficients_than_samples(capsys):
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    y = np.abs(X[:, 0]) + np.cos(9.0 * X[:, 0]) * X[:, 0]
+    options = {"symbols": ["x", "x^2"], "grid_size": 5, "n_restarts": 1, "random_state": 0}
+    model = KANSymbolicRegressor([(), (1,), (2,)], verbose=1, **options).fit(X, y)
+    assert re.findall(r"network (\(.*\)):", capsys.readouterr().out) == ["(1, 1)", "(1, 1, 1)"]
+    assert model.predict(X).shape == (20,)
+
+
+def test_formulas_have_fewer_decimal_constants_than_samples():
+    X = np.random.default_rng(0).uniform(1.0, 2.0, size=(3, 3))
+    model = search().fit(X, X[:, 0] * np.exp(X[:, 1]))
+    for row in model.equations_:
+        assert len(row["equation"].atoms(sympy.Float)) < 3
+
+
+def test_names_in_latex_are_those_of_the_columns():
+    pandas = pytest.importorskip("pandas")
+    rows = np.random.default_rng(0).uniform(1.0, 2.0, size=(60, 3))
+    X = pandas.DataFrame(rows, columns=["x^2", "E", "lambda"])
+    model = search().fit(X, rows[:, 0] + rows[:, 1] - rows[:, 2])
+    assert model.latex() == r"E - \lambda + \text{x\^{}2}"
+    assert model.sympy() == sympy.sympify("x_2 + E_ - lambda_")
