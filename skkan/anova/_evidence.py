@@ -100,7 +100,7 @@ class Layout:
         if noise:
             # The target is standardised. Only levels have no straight line.
             levels = [not design.bases.columns[int(j)].line.any() for j in used]
-            highest[: 2 * d][np.tile(levels, 2)] = HIGHEST_OF_LEVELS
+            highest[: 2 * d][np.tile(np.array(levels, dtype=bool), 2)] = HIGHEST_OF_LEVELS
             if any(levels):
                 highest[2 * d + 1 : 2 * d + 3] = HIGHEST_OF_LEVELS
         return cls(sizes, sums, fixed, free, highest, copies)
