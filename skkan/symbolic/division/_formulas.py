@@ -20,6 +20,8 @@ MIN_ROWS, MIN_ROWS_OF_ONE, MAX_ROWS = 50, 6, 4000
 # Errors below this, as shares of the spread, count as none in the search and in the constants.
 EXACT, ROUNDING = 1e-11, 1e-9
 SMALLEST = 1e-60
+# Direct formulas of more constants are certain with errors like this only.
+N_CERTAIN, CERTAIN = 4, 1e-13
 # Relative differences of constants that are one.
 SAME = 1e-10
 
@@ -43,6 +45,11 @@ class Division:
         Called after every fit. It may raise an exception to end the search.
     units : Units, optional
         Units of the columns, with which formulas must be consistent.
+
+    Attributes
+    ----------
+    certain : bool
+        Whether one of the direct formulas ends the search.
 
     Examples
     --------
@@ -74,6 +81,7 @@ class Division:
         X, y = X[few][:, varying], y[few]
         spread = _spread(y, share)
         # Squares of other targets would overflow.
+        self.certain = False
         self._unit = 1.0 if SMALLEST < spread < 1.0 / SMALLEST or not spread else spread
         y, self._spread = y / self._unit, spread / self._unit
         self._count = max(float(weight.sum()), 2.0)
@@ -94,7 +102,12 @@ class Division:
                 continue
             if own.error <= ROUNDING * self._spread:
                 yield self._nice(own)
-                return
+                # Quotients of many terms come as close to exponentials as that, and are not meant.
+                count = len(own.formula.constants)
+                self.certain = count <= N_CERTAIN or own.error <= CERTAIN * self._spread
+                if self.certain:
+                    return
+                continue
             if not found:
                 # A product of powers, in noise too, if there is one.
                 yield self._nice(own)

@@ -49,6 +49,8 @@ N_SIMPLIFIED = 6
 FEWEST_ROWS, N_NEIGHBOURS, UNLIKELY = 8, (2, 10), 3.0
 # Decimal constants of a formula that is settled without division: a product of powers has one.
 N_DIRECT = 1
+# And of one that is settled without larger networks.
+N_SETTLED = 4
 # Multiples of the share of noise that the parameters of a network explain by chance.
 FOLLOWED = 3.0
 # A spline has as many coefficients more than grid intervals.
@@ -192,7 +194,7 @@ class Search:
         settings = self.settings
         if self.variance > 0.0:
             self._find_without_networks()
-        settled = self._settled() and not self._approximate()
+        settled = self._settled(N_SETTLED) and not self._approximate()
         for number, sizes in enumerate(settings.shapes):
             if number > 0 and self._too_large(sizes):
                 continue
@@ -226,7 +228,7 @@ class Search:
             for formula in division.direct():
                 self._add([formula], None)
                 self._step(phase, self._least())
-                if self._least() <= max(self.rounding, SMALLEST):
+                if division.certain:
                     return
         short = self._settled(N_DIRECT)
         if may_be_relative(self.samples[1]):
@@ -404,13 +406,13 @@ class Search:
             own = self.noise.target(predicted)
         return len(y) < MIN_ROWS or is_explained(X, self.noise.target(y), own, weight)
 
-    def _settled(self, most: int = 2**31) -> bool:
+    def _settled(self, most: int) -> bool:
         """Tell whether the likeliest formula is worth its place and leaves nothing to explain.
 
-        It may have `most` decimal constants.
+        It may have `most` decimal constants: more follow any curve as far as noise shows it.
         """
         best = min(self.rows, key=self._length)
-        if len(best["standard_errors"]) > most:
+        if sum(own.is_Float for own in best["equation"].atoms()) > most:
             return False
         X, y, weight = self.samples
         if len(self.rows) < 2 or len(y) < FEWEST_ROWS or not best["equation"].free_symbols:

@@ -5,7 +5,7 @@ import sympy
 from skkan.symbolic.division._division import Divider
 from skkan.symbolic.division._formulas import Division, is_explained
 from skkan.symbolic.division._subproblem import Problem, is_white
-from skkan.symbolic.library._symbols import get_symbol
+from skkan.symbolic.library._symbols import get_symbol, search_symbols
 
 NAMES = ("x", "x^2", "1/x", "sqrt", "exp", "log", "sin", "asin", "1/x^2", "1/sqrt", "tanh")
 SYMBOLS = [get_symbol(name) for name in NAMES]
@@ -115,3 +115,12 @@ def test_white_residuals():
     assert is_explained(X, y, y * (1.0 + 1e-12), np.ones(1000))
     assert is_explained(X, y + noise, y, np.ones(1000))
     assert not is_explained(X, y, np.full(1000, y.mean()), np.ones(1000))
+
+
+def test_quotients_that_come_close_are_not_certain():
+    X = np.random.default_rng(0).uniform(size=(500, 2))
+    names, share = ["a", "b"], np.ones(500)
+    for y, certain in ((X[:, 0] * np.exp(-X[:, 1]), False), (X[:, 0] / (1 + X[:, 1]), True)):
+        division = Division(X, y, share, search_symbols(), names)
+        assert list(division.direct())
+        assert division.certain is certain
