@@ -319,6 +319,9 @@ def end_hidden_grids(
         known = high - low > SMALLEST_RANGE * span
         ends[:, 0] = np.where((low < old[:, 0]) | ~known, old[:, 0], ends[:, 0])
         ends[:, -1] = np.where((high > old[:, -1]) | ~known, old[:, -1], ends[:, -1])
+        # Of a single interval the data may have left both ends on the same side.
+        crossed = ~(np.diff(ends, axis=1) > 0.0).all(axis=1)
+        ends[crossed] = old[crossed]
         if not np.array_equal(ends, old):
             layer.regrid(layer.grid.on(ends), extend=True)
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from networks import FUNCTIONS, TRAITS, assert_close, draw_network, even_grid, points
 
+from skkan.data._samples import TrainingData
 from skkan.network._layer import Layer
 from skkan.network._network import Network
 from skkan.network.functions._splines import SplineGrid
@@ -514,3 +515,15 @@ def test_the_outermost_intervals_of_inputs_are_half_full(grid_size):
     limit = input_limit(grid_size)
     assert 1.0 < limit <= 1.0 + MARGIN
     assert limit - 1.0 <= 0.5 * (2.0 * limit / grid_size)
+
+
+@pytest.mark.parametrize("offset", [-3.0, 3.0])
+def test_a_grid_of_one_interval_that_data_have_left_stays(offset):
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(50, 2))
+    network = draw_network(np.random.default_rng(1), [2, 1, 1], grid_size=1)
+    network.layers[0].add_constants(np.array([offset]))
+    data = TrainingData.of(X, X[:, :1], np.ones(50), network.scaling)
+    before = network(X)
+    end_hidden_grids(network, data, 0.1)
+    assert np.all(np.diff(network.layers[1].grid.breakpoints, axis=1) > 0.0)
+    np.testing.assert_allclose(network(X), before, rtol=1e-9, atol=1e-12)
