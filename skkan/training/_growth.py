@@ -334,7 +334,8 @@ class Growth:
     def _along_a_direction(self, own: TrainingResult, found: Solution) -> TrainingResult:
         """Return a network with a node along a direction, if residuals show one clearly."""
         problem, data = self.problem, self.problem.data
-        known = isinstance(data, TrainingData) and problem.loss.is_square
+        left = max(found.noise) > FORMULA_NOISE
+        known = left and isinstance(data, TrainingData) and problem.loss.is_square
         levels = any(codes is not None for codes in problem.settings.sites)
         if not known or levels or data.n_outputs > 1 or len(problem.settings.shape) == 2:
             return own
