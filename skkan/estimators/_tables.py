@@ -82,7 +82,7 @@ class TableMixin:
         if order is not None:
             counts = counts[order]
         return tuple(
-            (np.arange(count) - shift) / scale if count else None
+            (np.arange(count) - shift) / scale if count and np.isfinite(scale) else None
             for count, shift, scale in zip(
                 counts.tolist(), scaling.input_shift, scaling.input_scale, strict=True
             )

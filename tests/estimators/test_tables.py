@@ -288,3 +288,13 @@ def test_gaps_that_training_has_not_had_are_the_median():
     model = KANRegressor((), grid_size=3, alpha=1e-3).fit(X, X.sum(axis=1))
     found = model.predict([[np.nan, 0.5]])
     np.testing.assert_allclose(found, model.predict([[np.median(X[:, 0]), 0.5]]))
+
+
+@pytest.mark.parametrize("hidden", ["auto", (), (2,)])
+def test_a_column_of_one_level_is_a_constant(hidden):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"c": ["a"] * 200, "g": rng.choice(list("pqr"), 200)})
+    frame["x"] = rng.normal(size=200)
+    y = frame["x"] + (frame["g"] == "p") + 0.1 * rng.normal(size=200)
+    model = KANRegressor(hidden, max_iter=50, n_restarts=1, random_state=0).fit(frame, y)
+    assert model.score(frame, y) > 0.97

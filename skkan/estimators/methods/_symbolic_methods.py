@@ -343,8 +343,8 @@ class SymbolicMixin:
         -------
         code : str
             A function and what it has to import. Features are called as in :meth:`to_sympy`, but
-            for names that mean something else in the language, which get an underscore, and in C
-            for letters beyond ASCII.
+            for names that mean something else in the language, which get an underscore, in C for
+            letters beyond ASCII, and in SQL, where columns have the names of the table.
 
         Raises
         ------
@@ -360,7 +360,7 @@ class SymbolicMixin:
         outside of domains, the code returns no finite number; Julia raises its ``DomainError`` at
         roots and logarithms of negative numbers.
         """
-        return to_code(self._formula_program(logit), language, name)
+        return to_code(self._formula_program(logit), language, name, self._column_names())
 
     def _edge(self, layer: int, i: int | str, j: int | str) -> tuple[int, int, int]:
         """Return an edge as three numbers."""

@@ -1,7 +1,7 @@
 """Formulas as source code, with one variable per node so that no formula explodes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from skkan.symbolic.export._names import JULIA, PYTHON, SQL, C, Language
@@ -18,7 +18,9 @@ double j0(double); double j1(double); double jn(int, double);
 """
 
 
-def to_code(program: Program, language: str, name: str = "formula") -> str:
+def to_code(
+    program: Program, language: str, name: str = "formula", columns: Sequence[str] | None = None
+) -> str:
     """Write a program as a function in another language.
 
     Parameters
@@ -30,6 +32,8 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         several to the array ``out``. SQL is a query over a table.
     name : str, default="formula"
         Name of the function, in SQL of the table.
+    columns : sequence of str, optional
+        What the table calls the inputs, for SQL, where names may hold any characters.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def to_code(program: Program, language: str, name: str = "formula") -> str:
         "python": (PYTHON, _python),
         "c": (C, _c),
         "julia": (JULIA, _julia),
-        "sql": (SQL, lambda program, table, _: to_sql(program, table)),
+        "sql": (SQL, lambda program, table, _: to_sql(program, table, columns)),
     }
     if not isinstance(language, str) or language not in writers:
         known = ", ".join(map(repr, writers))

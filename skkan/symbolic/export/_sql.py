@@ -32,7 +32,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def to_sql(program: Program, table: str) -> str:
+def to_sql(program: Program, table: str, columns: Sequence[str] | None = None) -> str:
     """Write a program as a query that computes its outputs for every row of a table.
 
     Parameters
@@ -41,6 +41,9 @@ def to_sql(program: Program, table: str) -> str:
         The formula; the inputs are columns of the table.
     table : str
         Name of the table.
+    columns : sequence of str, optional
+        What the table calls the inputs, by default as they are called in the formula. SQLite would
+        take a name that is not there for a text.
 
     Returns
     -------
@@ -54,7 +57,8 @@ def to_sql(program: Program, table: str) -> str:
     ValueError
         If names of columns differ in upper and lower case only, which SQL does not tell apart.
     """
-    inputs = [str(own) for own in program.inputs]
+    symbols = [str(own) for own in program.inputs]
+    inputs = symbols if columns is None else [str(own) for own in columns]
     folded = [own.casefold() for own in inputs]
     for name in inputs:
         if folded.count(name.casefold()) > 1:
@@ -63,7 +67,7 @@ def to_sql(program: Program, table: str) -> str:
                 "case; rename one of them."
             )
     prefix = _free("step", folded)
-    names = {own: quoted(own) for own in inputs}
+    names = {symbol: quoted(own) for symbol, own in zip(symbols, inputs, strict=True)}
     names |= {str(own): quoted(f"{prefix}_{k}") for k, (own, _) in enumerate(program.steps)}
     printer = _printer(names)
     source, parts = quoted(table), []

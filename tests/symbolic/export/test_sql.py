@@ -24,11 +24,11 @@ def queried(query, columns):
 @pytest.mark.parametrize("hidden", [(), (2,), ((1, 1),)], ids=["additive", "sums", "products"])
 def test_queries_return_predictions(hidden):
     rng = np.random.default_rng(0)
-    X = pd.DataFrame(rng.normal(size=(150, 3)), columns=["age", "select", "my col"])
-    y = np.sin(2 * X["age"]) + X["select"] * X["my col"]
+    X = pd.DataFrame(rng.normal(size=(150, 3)), columns=["age", "select", "my.col"])
+    y = np.sin(2 * X["age"]) + X["select"] * X["my.col"]
     model = KANRegressor(hidden, grid_size=3, max_iter=30, alpha=1e-3, random_state=0).fit(X, y)
     far = pd.DataFrame(3.0 * rng.normal(size=(200, 3)), columns=X.columns)
-    columns = dict(zip(["age", "select_", "my_col"], far.to_numpy().T, strict=True))
+    columns = dict(zip(X.columns, far.to_numpy().T, strict=True))
     found = queried(model.to_code("sql"), columns)[:, 0]
     np.testing.assert_allclose(found, model.predict(far), rtol=1e-9, atol=1e-9)
 
