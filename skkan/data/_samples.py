@@ -18,6 +18,8 @@ LEAST_SPREAD = 1e-3
 # Shares of the samples at both ends of a column that may be far values, and the gap that makes
 # them that, as a multiple of the range of all others.
 FEW, FAR_GAP = 0.05, 10.0
+# Beyond so many ranges of the others straight lines lose all digits.
+FARTHEST = 1e15
 
 
 @dataclass(frozen=True)
@@ -286,18 +288,20 @@ def _without_far(data: Samples, low: FloatArray, high: FloatArray) -> tuple[Floa
     share = sample.weight / sample.weight.sum()
     least, most = (weighted_quantile(sample.inputs, share, q) for q in (FEW, 1.0 - FEW))
     # Halves, because the difference of two large numbers may not be representable.
-    far = FAR_GAP * (0.5 * most - 0.5 * least)
+    size = 0.5 * most - 0.5 * least
+    below, above = 0.5 * least - 0.5 * low, 0.5 * high - 0.5 * most
     low, high = low.copy(), high.copy()
-    suspect = (far > 0.0) & ((0.5 * least - 0.5 * low > far) | (0.5 * high - 0.5 * most > far))
+    reach = np.maximum(below, above)
+    suspect = (size > 0.0) & (reach / FAR_GAP > size) & (reach / FARTHEST <= size)
     for j in np.flatnonzero(suspect):
         values = np.sort(np.concatenate([[low[j]], sample.inputs[:, j], [high[j]]]))
-        gaps = np.flatnonzero(0.5 * values[1:] - 0.5 * values[:-1] > far[j])
-        below = gaps[values[gaps + 1] <= least[j]]
-        above = gaps[values[gaps] >= most[j]]
-        if len(below):
-            low[j] = values[below[-1] + 1]
-        if len(above):
-            high[j] = values[above[0]]
+        gaps = np.flatnonzero((0.5 * values[1:] - 0.5 * values[:-1]) / FAR_GAP > size[j])
+        first = gaps[values[gaps + 1] <= least[j]]
+        last = gaps[values[gaps] >= most[j]]
+        if len(first):
+            low[j] = values[first[-1] + 1]
+        if len(last):
+            high[j] = values[last[0]]
     return low, high
 
 
