@@ -135,6 +135,7 @@ def column_basis(
     most: int,
     order: int,
     complete: bool = False,
+    bent: bool = False,
 ) -> ColumnBasis:
     """Return the basis of a column.
 
@@ -156,6 +157,10 @@ def column_basis(
         function of its own.
     complete : bool, default=False
         Whether to have all functions there are, also those that are zero on the data.
+    bent : bool, default=False
+        Whether roughness is the integral of the squared second derivative in the units of the
+        column, for functions that bend one way: on a grid of uneven steps differences of second
+        order bend against the function where the steps change.
     """
     n_splines = grid.n_splines
     if len(values) < 2:
@@ -175,7 +180,10 @@ def column_basis(
     else:
         # Coefficients as sums of their differences of some order, which are the unknowns.
         sums = np.tril(np.ones((n_splines, n_splines - 1)), -1) / np.sqrt(n_splines)
-    if order == 2:
+    if bent:
+        order, sums = 2, _sums_of_bends(grid.greville()[0])
+        sums = sums - np.outer(line, (line @ variance) @ sums)
+    elif order == 2:
         sums = sums @ np.tril(np.ones((n_splines - 1, n_splines - 2)), -1) / np.sqrt(n_splines)
         # What remains of a function beside the line is uncorrelated with it.
         sums = sums - np.outer(line, (line @ variance) @ sums)
@@ -195,6 +203,21 @@ def column_basis(
     # The splines sum to 1, so that a constant is the same for all coefficients.
     along = (line @ variance) @ transform
     return ColumnBasis(transform - mean @ transform, own, line, along)
+
+
+def _sums_of_bends(sites: FloatArray) -> FloatArray:
+    """Return coefficients for bends of unit roughness, shape (n_splines, n_splines - 2).
+
+    Parameters
+    ----------
+    sites : ndarray of shape (n_splines,)
+        Greville abscissae: a spline whose coefficients lie on a line over them is that line.
+    """
+    steps = np.diff(sites) / (sites[-1] - sites[0])
+    bends = np.tril(np.ones((len(steps), len(steps) - 1)), -1)
+    bends *= np.sqrt(0.5 * (steps[1:] + steps[:-1]))
+    sums: FloatArray = np.tril(np.ones((len(sites), len(steps))), -1) * steps @ bends
+    return sums
 
 
 def levels_basis(grid: SplineGrid, sites: FloatArray, weight: FloatArray) -> ColumnBasis:
@@ -270,6 +293,7 @@ class Bases:
         intervals: int = INTERVALS,
         sites: Sequence[FloatArray | None] = (),
         complete: Collection[int] = (),
+        bent: Collection[int] = (),
     ) -> "Bases":
         """Build bases from some samples.
 
@@ -289,6 +313,8 @@ class Bases:
             For columns of codes of levels without order, where these lie.
         complete : collection of int, default=()
             Columns that get all functions there are.
+        bent : collection of int, default=()
+            Columns whose roughness is that of functions that bend one way.
         """
         levels = dict(enumerate(sites))
         weight = sample.weight / sample.weight.sum()
@@ -310,7 +336,9 @@ class Bases:
         for j, pair in enumerate(different):
             alone = grid.on(grid.breakpoints[[j]])
             if levels.get(j) is None:
-                columns.append(column_basis(alone, *pair, most, order, j in complete))
+                columns.append(
+                    column_basis(alone, *pair, most, order, j in complete, bent=j in bent)
+                )
             else:
                 columns.append(levels_basis(alone, *pair))
         return cls(grid, columns)

@@ -36,6 +36,11 @@ class Shapes:
         pairs = enumerate(zip(self.monotone, self.convex, strict=True))
         return frozenset(i for i, pair in pairs if any(pair))
 
+    @property
+    def bent(self) -> frozenset[int]:
+        """Inputs along which the outputs have to bend one way."""
+        return frozenset(i for i, own in enumerate(self.convex) if own)
+
     def of(self, i: int) -> tuple[int, int]:
         """Return what is asked of an input."""
         return self.monotone[i], self.convex[i]

@@ -54,6 +54,8 @@ class Options:
         For columns of codes of levels without order, where these lie; empty if there are none.
     alone : frozenset of int
         Columns that interact with no other, and whose functions are complete.
+    bent : frozenset of int
+        Columns that have to bend one way.
     """
 
     order: int = 3
@@ -65,6 +67,7 @@ class Options:
     allowed: tuple[frozenset[int], ...] | None = None
     sites: tuple[FloatArray | None, ...] = ()
     alone: frozenset[int] = frozenset()
+    bent: frozenset[int] = frozenset()
 
     def allows(self, columns: tuple[int, ...]) -> bool:
         """Whether these columns may interact."""
@@ -134,6 +137,7 @@ class Fit:
             *(sample, options.degree, most, options.smooth),
             sites=options.sites,
             complete=options.alone,
+            bent=options.bent,
         )
         self.design = Design(bases)
         self._solve(self.design, None, None)

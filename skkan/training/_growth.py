@@ -137,6 +137,7 @@ class Growth:
             sites=settings.sites,
             allowed=limits.allowed,
             alone=frozenset() if settings.shapes is None else settings.shapes.asked,
+            bent=frozenset() if settings.shapes is None else settings.shapes.bent,
         )
         family = family_of(self.problem)
         analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)

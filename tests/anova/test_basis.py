@@ -29,6 +29,20 @@ def test_functions_have_mean_zero_are_orthogonal_and_have_their_variances(table,
         assert sample.weight @ values[:, 0] ** 2 == pytest.approx(1.0)
 
 
+def test_columns_that_bend_one_way_are_as_rough_as_their_second_derivative(table):
+    bases = Bases.of(block_of(table), 3, 20, bent=[0])
+    own, grid = bases.columns[0], bases.grid
+    sites = grid.greville()[0] / np.ptp(grid.greville()[0])
+    gaps = np.diff(sites)
+    slopes = np.diff(own.transform[:, 1:], axis=0) / gaps[:, None]
+    bends = np.diff(slopes, axis=0) / np.sqrt(0.5 * (gaps[1:] + gaps[:-1]))[:, None]
+    # The first function is the line, which has none, and the others are alike.
+    gram = bends.T @ bends
+    np.testing.assert_allclose(gram, gram[0, 0] * np.eye(len(gram)), atol=1e-9 * gram[0, 0])
+    first = np.diff(own.transform[:, 0]) / gaps
+    np.testing.assert_allclose(first, first[0], rtol=1e-9)
+
+
 def test_few_values_have_one_function_less_than_values(table):
     sample = block_of(table)
     bases = Bases.of(sample, 3, 20)

@@ -101,6 +101,28 @@ def test_effects_bend_one_way_everywhere(shape, few):
     assert model.score(x[:, None], y) > 0.75
 
 
+@pytest.mark.parametrize(("truth", "sign"), [(np.log1p, -1), (lambda x: 0.1 * (x - 1) ** 2, 1)])
+def test_knowing_how_a_default_fit_bends_makes_it_better(truth, sign):
+    at = np.linspace(0.0, 10.0, 200)
+    errors = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.uniform(0.0, 10.0, 200), rng.normal(size=200)])
+        y = truth(X[:, 0]) + 0.3 * X[:, 1] + 0.3 * rng.normal(size=200)
+        grid = np.column_stack([at, np.zeros(200)])
+        errors.append(
+            [
+                np.square(
+                    KANRegressor(convexity_cst=cst, random_state=0).fit(X, y).predict(grid)
+                    - truth(at)
+                ).mean()
+                for cst in (None, [sign, 0])
+            ]
+        )
+    free, bent = np.sqrt(np.mean(errors, axis=0))
+    assert bent < 0.9 * free
+
+
 def test_gaps_and_levels_beside_constraints():
     pd = pytest.importorskip("pandas")
     X, y = table()
