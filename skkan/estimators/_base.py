@@ -37,7 +37,6 @@ from skkan.objective.losses._loss import Loss
 from skkan.training._calibration import Start, calibrated_fit
 from skkan.training._constant import no_worse_than_constant
 from skkan.training._constrained import constrained_result
-from skkan.training._growth import Growth, applies, posterior_of
 from skkan.training._preparation import Prepared, prepared, prepared_where_it_is, typical_samples
 from skkan.training._problem import Problem
 from skkan.training._progress import CallbackSupportMixin, Progress
@@ -46,6 +45,7 @@ from skkan.training._solver_choice import choose_solver
 from skkan.training._trainer import Trainer
 from skkan.training._two_values import with_lines
 from skkan.training._unknown_levels import settle_unknown
+from skkan.training.growth._growth import Growth, applies, posterior_of
 
 DEFAULT_WIDTH = 5
 PRIVATE_FITTED = {"_encoder", "_single_target", "_state", "_stream"}

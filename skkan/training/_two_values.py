@@ -3,20 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData
 from skkan.network._network import Network
 from skkan.training._problem import Problem
 from skkan.training._settings import State, TrainingResult
 
 
-def of_two_values(data: TrainingData) -> NDArray[np.bool_]:
-    """Return which inputs have exactly two different values."""
+def ends_of_two_values(data: TrainingData) -> dict[int, FloatArray]:
+    """Return the two values of every input that has exactly two different ones."""
     inputs = data.inputs
     low, high = inputs.min(axis=0), inputs.max(axis=0)
-    two: NDArray[np.bool_] = ((inputs == low) | (inputs == high)).all(axis=0) & (low < high)
-    return two
+    two = ((inputs == low) | (inputs == high)).all(axis=0) & (low < high)
+    return {int(i): np.array([low[i], high[i]]) for i in np.flatnonzero(two)}
 
 
 def with_lines(problem: Problem, result: TrainingResult) -> TrainingResult:
@@ -34,23 +34,22 @@ def with_lines(problem: Problem, result: TrainingResult) -> TrainingResult:
     data, first = problem.data, result.network.layers[0]
     if not isinstance(data, TrainingData) or first.base is not None or first.grid.clamped:
         return result
-    inputs = np.flatnonzero(of_two_values(data))
-    inputs = inputs[[bool(np.isnan(first.lines(int(i))[0]).any()) for i in inputs]]
-    if not inputs.size:
+    ends = ends_of_two_values(data)
+    bent = {i: own for i, own in ends.items() if np.isnan(first.lines(i)[0]).any()}
+    if not bent:
         return result
     network = result.network.copy()
-    _straighten(network, data, inputs)
+    _straighten(network, bent)
     loss = problem.value_of(State(network, result.penalty, data_fit=result.data_fit))
     return replace(result, network=network, loss=loss)
 
 
-def _straighten(network: Network, data: TrainingData, inputs: NDArray[np.intp]) -> None:
+def _straighten(network: Network, ends: dict[int, FloatArray]) -> None:
     layer = network.layers[0]
     sites = layer.grid.greville()
-    for i in inputs:
-        ends = np.array([data.inputs[:, i].min(), data.inputs[:, i].max()])
-        splines = layer.grid.on(layer.grid.breakpoints[[i]]).dense(ends[:, None])[:, 0]
+    for i, (low, high) in ends.items():
+        splines = layer.grid.on(layer.grid.breakpoints[[i]]).dense(ends[i][:, None])[:, 0]
         values = splines @ layer.coef[i]
-        slopes = (values[1] - values[0]) / (ends[1] - ends[0])
-        line = values[0] + slopes * (sites[i][:, None] - ends[0])
+        slopes = (values[1] - values[0]) / (high - low)
+        line = values[0] + slopes * (sites[i][:, None] - low)
         layer.coef[i] = np.where(layer.splined[i], line, 0.0)

@@ -7,7 +7,7 @@ import pytest
 import sympy
 
 from skkan import KANClassifier, KANRegressor
-from skkan.training._directions import direction_in
+from skkan.training.growth._directions import direction_in
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_targets_have_variances_of_their_own(case):
 
 
 def test_an_interrupt_leaves_the_best_so_far(case, monkeypatch):
-    from skkan.training import _growth  # noqa: PLC0415
+    from skkan.training.growth import _growth  # noqa: PLC0415
 
     seen = []
 

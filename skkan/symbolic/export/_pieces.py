@@ -14,6 +14,7 @@ class Pieces:
 
     def __init__(self, layer: Layer) -> None:
         grid = layer.grid
+        self._lines = [layer.lines(i) for i in range(grid.n_nodes)]
         self._coef = layer.coef[:, : grid.n_splines]
         self.middles = 0.5 * (grid.breakpoints[:, :-1] + grid.breakpoints[:, 1:])
         factorials = np.cumprod(np.maximum(np.arange(grid.degree + 1), 1))
@@ -30,6 +31,11 @@ class Pieces:
     def taylor(self, i: int, j: int) -> FloatArray:
         """Return coefficients of an edge, shape (grid_size, degree + 1)."""
         return np.stack([table[:, i] @ self._coef[i, :, j] for table in self._tables], axis=1)
+
+    def line(self, i: int, j: int) -> tuple[float, float]:
+        """Return value at 0 and slope of an edge whose spline is straight, else NaN."""
+        values, slopes = self._lines[i]
+        return float(values[j]), float(slopes[j])
 
     def ends(self, i: int, j: int) -> FloatArray:
         """Return value and slope of an edge's spline at both ends, shape (2, 2)."""

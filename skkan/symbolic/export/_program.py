@@ -340,7 +340,7 @@ class _Builder:
         sympy = self.sympy
         x = node.expression
         orders = np.arange(layer.grid.degree + 1)
-        value, slope = (own[j] for own in layer.lines(i))
+        value, slope = pieces.line(i, j)
         if np.isnan(value):
             inner = factor * pieces.taylor(i, j) / node.scale**orders
             middles = node.shift + node.scale * pieces.middles[i]

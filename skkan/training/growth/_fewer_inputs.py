@@ -16,7 +16,7 @@ from skkan.training._settings import TrainingResult
 
 
 def on_inputs(problem: Problem, kept: NDArray[np.intp]) -> Problem:
-    """Return the problem of these inputs only; its samples are in memory.
+    """Return the problem of these inputs only; its samples are in memory, unless all are kept.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ def on_inputs(problem: Problem, kept: NDArray[np.intp]) -> Problem:
         Inputs.
     """
     data, settings = problem.data, problem.settings
+    if len(kept) == settings.shape[0]:
+        return problem
     assert isinstance(data, TrainingData)
     sites = tuple(settings.sites[j] for j in kept) if settings.sites else ()
     return replace(
@@ -50,6 +52,8 @@ def with_all_inputs(
     kept : ndarray of int of shape (n_kept,)
         Inputs of that.
     """
+    if len(kept) == problem.settings.shape[0]:
+        return result
     network = widened(result.network, problem.scaling, kept)
     old = result.penalty
     penalty = Penalty(network, 0.0, 0.0, old.softmax, old.floors, old.order, problem.settings.sites)
