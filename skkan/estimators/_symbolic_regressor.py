@@ -19,12 +19,12 @@ from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
 from skkan.network._hidden_layers import LayerSize, parsed, written
-from skkan.symbolic.division._units import Units, parsed_units
 from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
 from skkan.symbolic.export._names import latex_names, valid_names
 from skkan.symbolic.export._program import replaced
 from skkan.symbolic.library._symbols import get_symbols
+from skkan.symbolic.scaling._units import Units, parsed_units
 from skkan.symbolic.search._equation_rows import function_of
 from skkan.symbolic.search._search import Search, SearchSettings
 from skkan.symbolic.search._target_units import in_units, unit_of_targets

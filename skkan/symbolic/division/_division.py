@@ -38,7 +38,6 @@ from skkan.symbolic.division._forms import (
     replaced,
     surface,
 )
-from skkan.symbolic.division._scalings import Reduction, power_factors, scalings
 from skkan.symbolic.division._separability import CONVINCING, Split, Splitter
 from skkan.symbolic.division._subproblem import SLACK, Found, Problem, is_white
 from skkan.symbolic.division._tensor import TensorBasis, fit_linear
@@ -49,11 +48,12 @@ from skkan.symbolic.division._transforms import (
     combinations,
     transformed,
 )
-from skkan.symbolic.division._units import Units
 from skkan.symbolic.division._univariate import find_composite, find_plain
 from skkan.symbolic.export._equation_table import tree_size
 from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
+from skkan.symbolic.scaling._scalings import Reduction, power_factors, scalings
+from skkan.symbolic.scaling._units import Units
 
 # Largest numbers of variables for a search, for combinations of two of them, and for splits.
 MAX_COLUMNS, MAX_REDUCED, MAX_SPLIT = 20, 6, 4

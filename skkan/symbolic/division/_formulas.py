@@ -11,9 +11,9 @@ from skkan.data._samples import spread_rows
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
 from skkan.symbolic.division._subproblem import Found, Problem, is_white
-from skkan.symbolic.division._units import Units
 from skkan.symbolic.export._parametric import ParametricFormula
 from skkan.symbolic.library._symbol import Symbol
+from skkan.symbolic.scaling._units import Units
 
 # Splines of fewer samples tell next to nothing; of more than many, nothing more.
 MIN_ROWS, MIN_ROWS_OF_ONE, MAX_ROWS = 50, 6, 4000

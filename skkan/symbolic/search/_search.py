@@ -14,20 +14,26 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, spread_rows
-from skkan.network._hidden_layers import parsed
 from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._choice import regression_loss
 from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
 from skkan.symbolic.division._powers import log_products
-from skkan.symbolic.division._subproblem import is_white
-from skkan.symbolic.division._units import Units
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._recognition import Candidate, Recogniser, nondominated
 from skkan.symbolic.recognition._simplify import simplify
+from skkan.symbolic.scaling._units import Units
 from skkan.symbolic.search._description import CONVINCING, Noise, may_be_relative
+from skkan.symbolic.search._end import (
+    N_DIRECT,
+    N_SETTLED,
+    follows_more,
+    has_more_coefficients,
+    is_settled,
+    mimics,
+)
 from skkan.symbolic.search._equation_rows import (
     Samples,
     constant_row,
@@ -44,17 +50,6 @@ ROUNDING, SMALLEST = 1e-9, 1e-300
 MAX_ROWS = 2000
 # Formulas to simplify per shape.
 N_SIMPLIFIED = 6
-# A formula is settled from so many samples on, if no neighbours are alike in what it leaves, few
-# and many of them, by so many standard deviations.
-FEWEST_ROWS, N_NEIGHBOURS, UNLIKELY = 8, (2, 10), 3.0
-# Decimal constants of a formula that is settled without division: a product of powers has one.
-N_DIRECT = 1
-# And of one that is settled without larger networks.
-N_SETTLED = 4
-# Multiples of the share of noise that the parameters of a network explain by chance.
-FOLLOWED = 3.0
-# A spline has as many coefficients more than grid intervals.
-DEGREE = 3
 # As in PySR.
 AMONG_BEST = 1.5
 
@@ -194,9 +189,12 @@ class Search:
         settings = self.settings
         if self.variance > 0.0:
             self._find_without_networks()
-        settled = self._settled(N_SETTLED) and not self._approximate()
+        likely = min(self.rows, key=self._length)["equation"]
+        settled = self._settled(N_SETTLED) and not mimics(likely)
         for number, sizes in enumerate(settings.shapes):
-            if number > 0 and self._too_large(sizes):
+            if number > 0 and has_more_coefficients(
+                sizes, settings.model.grid_size, self.samples[0]
+            ):
                 continue
             title = str((self.samples[0].shape[1], *sizes, 1))
             with self.progress.phase(f"network {title}") as phase:
@@ -407,47 +405,18 @@ class Search:
         return len(y) < MIN_ROWS or is_explained(X, self.noise.target(y), own, weight)
 
     def _settled(self, most: int) -> bool:
-        """Tell whether the likeliest formula is worth its place and leaves nothing to explain.
-
-        It may have `most` decimal constants: more follow any curve as far as noise shows it.
-        """
         best = min(self.rows, key=self._length)
-        if sum(own.is_Float for own in best["equation"].atoms()) > most:
+        if len(self.rows) < 2 or self._length(best) > self._length(self.rows[0]) - CONVINCING:
             return False
-        X, y, weight = self.samples
-        if len(self.rows) < 2 or len(y) < FEWEST_ROWS or not best["equation"].free_symbols:
-            return False
-        if self._length(best) > self._length(self.rows[0]) - CONVINCING:
-            return False
-        target = self.noise.target(y)
-        with np.errstate(all="ignore"):
-            own = self.noise.target(function_of(best["equation"], self.settings.names)(X))
-        left = (target - own) * np.sqrt(weight)
-        few = spread_rows(len(y), MAX_ROWS)
-        return all(is_white(X[few], left[few], count, UNLIKELY) for count in N_NEIGHBOURS)
-
-    def _approximate(self) -> bool:
-        """Tell whether the likeliest formula has a column twice: polynomials mimic functions."""
-        formula = min(self.rows, key=self._length)["equation"]
-        return any(formula.count(own) > 1 for own in formula.free_symbols)
-
-    def _too_large(self, sizes: Shape) -> bool:
-        """Tell whether a network has more coefficients than there are different samples."""
-        n_edges, n_before = 0, self.samples[0].shape[1]
-        for own in parsed(sizes):
-            n_edges += n_before * sum(own)
-            n_before = len(own)
-        size = int(np.min(self.settings.model.grid_size)) + DEGREE
-        return (n_edges + n_before) * size > len(self.samples[0])
+        predict = function_of(best["equation"], self.settings.names)
+        return is_settled(best["equation"], predict, self.samples, self.noise, most)
 
     def _doubted(self, model: NetworkModel) -> bool:
         """Tell whether a network finds more than noise where the likeliest formula ends."""
-        count = len(self.samples[1])
-        if self.noise.relative:
-            return False
         loss = float(min(self.rows, key=self._length)["loss"])
-        share = float(model.network_.n_parameters) / count
-        return self._loss(model) < loss * (1.0 - FOLLOWED * share)
+        size = int(model.network_.n_parameters)
+        explained = follows_more(self._loss(model), loss, size, len(self.samples[1]))
+        return explained and not self.noise.relative
 
     def _length(self, row: dict[str, Any], noise: Noise | None = None) -> float:
         """Return the length of a description by a formula, in nats."""

@@ -9,9 +9,9 @@ import sympy
 from skkan.symbolic.division._formulas import Division
 from skkan.symbolic.division._polynomials import polynomials, quotients
 from skkan.symbolic.division._powers import power_products
-from skkan.symbolic.division._scalings import power_factors, scalings
 from skkan.symbolic.division._subproblem import Problem
 from skkan.symbolic.library._symbols import search_symbols
+from skkan.symbolic.scaling._scalings import power_factors, scalings
 
 NAMES = {symbol.name for symbol in search_symbols()}
 

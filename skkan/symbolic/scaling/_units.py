@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from skkan.symbolic.division._fractions import Vector, eliminated, rank
-from skkan.symbolic.division._scalings import Reduction, reductions
+from skkan.symbolic.scaling._fractions import Vector, eliminated, rank
+from skkan.symbolic.scaling._scalings import Reduction, reductions
 
 # Other exponents than fractions of small denominators make no units.
 DENOMINATOR = 1000
@@ -38,7 +38,7 @@ class Units:
     --------
     >>> import sympy
     >>> from fractions import Fraction
-    >>> from skkan.symbolic.division._units import Units
+    >>> from skkan.symbolic.scaling._units import Units
     >>> units = Units(((Fraction(1),), (Fraction(1),)), (Fraction(2),))
     >>> a, b = sympy.symbols("a b")
     >>> units.allows(a * b + b**2, ["a", "b"]), units.allows(a + b**2, ["a", "b"])

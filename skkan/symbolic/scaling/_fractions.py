@@ -13,7 +13,7 @@ def eliminated(rows: list[list[Fraction]]) -> tuple[list[list[Fraction]], list[i
     Examples
     --------
     >>> from fractions import Fraction
-    >>> from skkan.symbolic.division._fractions import eliminated
+    >>> from skkan.symbolic.scaling._fractions import eliminated
     >>> eliminated([[Fraction(2), Fraction(4)]])
     ([[Fraction(1, 1), Fraction(2, 1)]], [0])
     """

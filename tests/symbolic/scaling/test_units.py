@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 from skkan import KANSymbolicRegressor
-from skkan.symbolic.division._units import Units, parsed_units
+from skkan.symbolic.scaling._units import Units, parsed_units
 
 pytest.importorskip("pint")
 NAMES = ["m", "g", "h", "v"]

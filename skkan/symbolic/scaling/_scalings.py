@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
-from skkan.symbolic.division._fractions import Vector, kernel, rank, solved
+from skkan.symbolic.scaling._fractions import Vector, kernel, rank, solved
 
 MIN_COLUMNS, MIN_SAMPLES = 2, 40
 # Samples and functions of the surrogate, and its largest degree.
@@ -92,7 +92,7 @@ class Surrogate:
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._scalings import Surrogate
+    >>> from skkan.symbolic.scaling._scalings import Surrogate
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(300, 2))
     >>> surrogate = Surrogate(X, X[:, 0] ** 2 * X[:, 1], np.full(300, 1 / 300))
     >>> surrogate.error < 1e-3
@@ -202,7 +202,7 @@ def power_factors(X: FloatArray, y: FloatArray, weight: FloatArray) -> Reduction
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._scalings import power_factors
+    >>> from skkan.symbolic.scaling._scalings import power_factors
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(500, 3))
     >>> y = X[:, 0] / X[:, 1] ** 2 * np.exp(X[:, 2])
     >>> found = power_factors(X, y, np.full(500, 1 / 500))
@@ -276,7 +276,7 @@ def scalings(X: FloatArray, y: FloatArray, weight: FloatArray) -> Iterator[Reduc
     Examples
     --------
     >>> import numpy as np
-    >>> from skkan.symbolic.division._scalings import scalings
+    >>> from skkan.symbolic.scaling._scalings import scalings
     >>> X = np.random.default_rng(0).uniform(1.0, 2.0, size=(500, 2))
     >>> y = np.tanh(X[:, 0] / X[:, 1])
     >>> [[str(own) for own in v] for v in next(scalings(X, y, np.full(500, 1 / 500))).variables]
