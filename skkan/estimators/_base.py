@@ -398,8 +398,10 @@ class BaseKAN(
             problem = replace(problem, loss=self._state.data_fit or loss)
         problem, result = self._result(problem, progress, rng, start, streaming)
         self.network_ = network = result.network.with_inputs(back)
-        if self.extrapolation != "auto":
-            network.layers[0] = network.layers[0].extrapolating(self.extrapolation == "constant")
+        # Functions that bend one way go on doing so beyond the data.
+        bounded = self._is_free(streaming) and not (shapes is not None and shapes.bent)
+        if self.extrapolation != "auto" or bounded:
+            network.layers[0] = network.layers[0].extrapolating(self.extrapolation != "linear")
         activity = network_activity(result.network, data, settings.n_jobs)
         posterior = posterior_of(problem, result, order)
         self._state = FittedState(
@@ -444,7 +446,8 @@ class BaseKAN(
 
         def fitted(problem: Problem, start: Start | None) -> TrainingResult:
             if start is None and self._is_free(streaming) and applies(problem):
-                return Growth(problem, progress, rng).run()
+                grown = Growth(problem, progress, rng).run()
+                return no_worse_than_constant(problem, grown) if grown.ended_early else grown
             if start is None and problem.settings.interactions.limited:
                 raise ValueError(NO_ANALYSIS)
             problem = problem.with_room_for_sites()
@@ -460,7 +463,7 @@ class BaseKAN(
             result = constrained_result(problem, result, shapes)
         if sites and not result.analysed:
             settle_unknown(result.network, sites, problem.data.sample())
-        if shapes is not None and any(shapes.convex):
+        if shapes is not None and shapes.bent:
             first = result.network.layers[0]
             result.network.layers[0] = first.extrapolating(clamped=False)
         return problem, result

@@ -159,4 +159,5 @@ def no_worse_than_constant(
         penalty = penalty or problem.first_penalty(before)
         loss = problem.value_of(State(before, penalty))
         return replace(result, network=before, penalty=penalty, loss=loss)
-    return replace(result, network=constant_network(result.network, outputs), loss=lowest)
+    constant = constant_network(result.network, outputs)
+    return replace(result, network=constant, loss=lowest, posterior=None)

@@ -24,6 +24,18 @@ def test_columns_are_straight_or_constant_beyond_the_data(cls, options):
     assert np.ptp(outputs(linear, FAR), axis=0).max() > 0.0
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 1e-4}, {"early_stopping": True}, {"sparsity": 0.01}]
+)
+def test_whatever_a_fit_of_the_default_shape_comes_to_is_constant_far_out(options):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, (200, 2))
+    # Without noise and no sum of functions: a network takes the place of the analysis.
+    y = np.exp(np.sin(np.pi * X[:, 0]) + X[:, 1] ** 2)
+    model = KANRegressor(random_state=0, max_iter=40, **options).fit(X, y)
+    assert np.ptp(model.predict(FAR)) == 0.0
+
+
 def test_formulas_follow():
     X, y = curved_data(60)
     model = KANRegressor(**ADDITIVE, extrapolation="constant").fit(X, y)
