@@ -7,6 +7,7 @@ import pytest
 import sympy
 
 from skkan import KANClassifier, KANRegressor
+from skkan.training.growth import _growth
 from skkan.training.growth._directions import direction_in
 
 
@@ -28,6 +29,27 @@ def test_interactions_are_product_nodes(case, model):
     assert network.arities[0][0] == 1
     assert set(network.arities[0][1:]) == {2}
     assert model.score(*case) > 0.9
+
+
+def test_smooth_functions_get_roughness_of_second_order(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, fresh = rng.uniform(0.0, 1.0, (300, 6)), rng.uniform(0.0, 1.0, (2000, 6))
+
+    def smooth(x):
+        return np.sin(np.pi * x[:, 0] * x[:, 1]) + 2.0 * (x[:, 2] - 0.5) ** 2 + x[:, 3:].sum(axis=1)
+
+    def error(function):
+        y = function(X) + 0.1 * np.random.default_rng(1).normal(size=300)
+        found = KANRegressor(random_state=0).fit(X, y).predict(fresh)
+        return np.sqrt(((found - function(fresh)) ** 2).mean())
+
+    def steps(x):
+        return smooth(x) + (x[:, 4] > 0.3) + (x[:, 5] > 0.6)
+
+    chosen, rough = error(smooth), error(steps)
+    monkeypatch.setattr(_growth.Growth, "_comparable", lambda *_: False)
+    assert chosen < 0.9 * error(smooth)
+    assert rough == error(steps)
 
 
 def test_additive_data_have_no_hidden_layer(case):
@@ -101,8 +123,6 @@ def test_targets_have_variances_of_their_own(case):
 
 
 def test_an_interrupt_leaves_the_best_so_far(case, monkeypatch):
-    from skkan.training.growth import _growth  # noqa: PLC0415
-
     seen = []
 
     def interrupt(self, found):

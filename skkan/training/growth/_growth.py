@@ -32,13 +32,17 @@ from skkan.training.growth._structure import FORMULA_NOISE, leaves_structure
 
 # Networks of more inputs get only those that take part in so much of what the analysis leaves.
 FEW_INPUTS, SHARE_OF_NOISE = 5, 0.1
-# Samples times coefficients up to which the additive model of few intervals is tried.
+# Samples times coefficients up to which other additive models are tried.
 MOST_COMPARED = 3_000_000
+# Of evidence of the main effects, which interactions follow: odds of ten are worth a look, and 5 is
+# "very strong" on the scale of Kass and Raftery (JASA 90, 1995).
+PERHAPS_SMOOTH, SMOOTH = 2.3, 5.0
 # Of evidence, from interactions: an additive model, which gains some 10 at most, is behind then.
 BEYOND_ADDITIVE = 30.0
 # Coefficients of main effects of several classes, which are chosen at once, at most.
 MOST_AT_ONCE = 2000
 INTERRUPTED = "Training interrupted; the best network so far is kept."
+NAMES = {1: "", 2: "smooth "}
 ORDERS = ("main effects", "interactions of two", "interactions of three")
 
 
@@ -89,9 +93,16 @@ class Growth:
     problem: Problem
     progress: Progress
     rng: np.random.Generator
-    loss_curve: list[float] = field(default_factory=list)
     _phase: Phase | None = None
     _latest: Solution | None = None
+    _fits: dict[int, Fit] = field(default_factory=dict)
+    _curves: dict[int, list[float]] = field(default_factory=dict)
+    _order: int = 1
+
+    @property
+    def loss_curve(self) -> list[float]:
+        """Losses of all iterations with the order of roughness at hand."""
+        return self._curves.setdefault(self._order, [])
 
     def run(self) -> TrainingResult:
         """Fit, and return the network with its penalty."""
@@ -105,25 +116,23 @@ class Growth:
             alone=frozenset() if settings.shapes is None else settings.shapes.asked,
             bent=frozenset() if settings.shapes is None else settings.shapes.bent,
         )
-        family = family_of(self.problem)
-        analysis = Fit(self.problem.data, family, options, self._watch, settings.n_jobs)
         try:
             with tuned_for_blocks():
-                self._analyse(analysis)
+                analysis = self._analysis(options)
+                self._order = analysis.options.smooth
         except KeyboardInterrupt:
             if self._latest is None:
                 raise
             warnings.warn(INTERRUPTED, UserWarning, stacklevel=2)
-            found = analysis.best if analysis.levels else self._latest
-            return replace(
-                Analysed.of(self.problem, found).result(self.loss_curve), ended_early=True
-            )
+            found = Analysed.of(self.problem, self._best_so_far())
+            return replace(found.result(self.loss_curve), ended_early=True)
         except _Stopped:
             # What a callback has been shown is what it gets.
             assert self._latest is not None
             converged = len(self.loss_curve) < settings.max_iter
-            latest = Analysed.of(self.problem, self._latest)
-            return replace(latest.result(self.loss_curve, converged), ended_early=True)
+            best = self._latest if converged else self._best_so_far()
+            found = Analysed.of(self.problem, best)
+            return replace(found.result(self.loss_curve, converged), ended_early=True)
         best = analysis.best
         if settings.shapes is not None:
             best = constrained(best, settings.shapes)
@@ -136,23 +145,65 @@ class Growth:
             return own if gain > BEYOND_ADDITIVE else self._or_stiffer(own, best)
         if settings.interactions.limited:
             return own
-        structured = leaves_structure(known, own.network)
+        structured = leaves_structure(known, own.network, analysis.options.smooth == 2)
         return self._raced(own, known) if structured else self._along_a_direction(own, known)
 
-    def _analyse(self, analysis: Fit) -> None:
-        """Fit main effects, and the interactions that there are."""
+    def _analysis(self, options: Options) -> Fit:
+        """Return the fit of the order of roughness that the evidence speaks for.
+
+        Functions of small smooth tables are smoother than those of first order. The main effects
+        tell: with interactions the evidence is higher for the second order on some tables where
+        held-out scores are not.
+        """
+        fit = self._begun(options)
+        gain, smoother = 0.0, fit
+        if self._comparable(fit):
+            smoother = self._begun(replace(options, smooth=2))
+            gain = smoother.best.evidence - fit.best.evidence
+        if gain > PERHAPS_SMOOTH:
+            self._completed(smoother)
+            if gain > SMOOTH and max(smoother.best.noise) > FORMULA_NOISE:
+                return smoother
+        self._completed(fit)
+        # Networks follow where next to nothing is left; columns of first order are fewer.
+        if gain < PERHAPS_SMOOTH or max(fit.best.noise) < FORMULA_NOISE:
+            return fit
+        return smoother if smoother.best.evidence > fit.best.evidence + SMOOTH else fit
+
+    def _comparable(self, fit: Fit) -> bool:
+        """Whether roughness of second order may be tried, which large tables need not."""
+        settings, data = self.problem.settings, self.problem.data
+        small = data.n_samples * fit.design.n_columns <= MOST_COMPARED
+        return small and self.problem.loss.is_square and settings.shapes is None
+
+    def _begun(self, options: Options) -> Fit:
+        """Return a fit of main effects."""
+        problem = self.problem
+        fit = Fit(problem.data, family_of(problem), options, self._watch, problem.settings.n_jobs)
+        self._fits[options.smooth] = fit
+        with self._in_phase(options.smooth, ORDERS[0]):
+            fit.start(problem.data.sample())
+        return fit
+
+    def _completed(self, fit: Fit) -> None:
+        """Add the interactions that there are."""
         sample = self.problem.data.sample()
-        with self._in_phase(ORDERS[0]):
-            analysis.start(sample)
-        for order in range(2, analysis.options.order + 1):
-            findings = analysis.tested(order, sample)
+        for order in range(2, fit.options.order + 1):
+            findings = fit.tested(order, sample)
             if findings:
-                with self._in_phase(ORDERS[order - 1]):
-                    analysis.grow(findings)
+                with self._in_phase(fit.options.smooth, ORDERS[order - 1]):
+                    fit.grow(findings)
+
+    def _best_so_far(self) -> Solution:
+        """Return the best solution that is complete, or the latest one."""
+        assert self._latest is not None
+        complete = [fit.best for fit in self._fits.values() if fit.levels]
+        return max(complete, key=lambda one: one.evidence, default=self._latest)
 
     @contextmanager
-    def _in_phase(self, name: str) -> Iterator[None]:
-        with self.progress.phase(name, self.problem.settings.max_iter) as phase:
+    def _in_phase(self, smooth: int, name: str) -> Iterator[None]:
+        self._order, max_iter = smooth, self.problem.settings.max_iter
+        with self.progress.phase(NAMES[smooth] + name, max_iter) as phase:
             self._phase = phase
             yield
 

@@ -18,6 +18,8 @@ NEIGHBOUR_ROWS, LEAST_NEIGHBOURS = 4000, 20
 # Inputs that act in a formula that is looked for.
 MOST_INPUTS = 10
 NOTHING_LEFT = 1e-8
+# Inputs of smooth functions among which networks are tried, and noise up to which they are.
+FEW_SMOOTH, MOST_NOISY = 5, 0.5
 
 
 def likeness_of_neighbours(sites: FloatArray, residuals: FloatArray) -> tuple[float, float]:
@@ -40,8 +42,10 @@ def likeness_of_neighbours(sites: FloatArray, residuals: FloatArray) -> tuple[fl
     return total / size, total / error
 
 
-def leaves_structure(best: Analysed, network: Network) -> bool:
+def leaves_structure(best: Analysed, network: Network, smooth: bool) -> bool:
     """Whether noise is far below the target, or residuals of neighbours are alike.
+
+    Of few inputs whose functions are smooth and interact, a network is always worth a try.
 
     A formula of many inputs is not looked for, which would take minutes. Where there are too
     few samples to train other networks, that cannot be told.
@@ -52,6 +56,8 @@ def leaves_structure(best: Analysed, network: Network) -> bool:
         The analysis.
     network : Network
         It as a network.
+    smooth : bool
+        Whether its functions have a roughness of second order.
     """
     problem, found = best.problem, best.found
     settings = problem.settings
@@ -61,10 +67,12 @@ def leaves_structure(best: Analysed, network: Network) -> bool:
     if len(settings.shape) == 2 or coarse:
         return False
     level = max(found.noise)
-    if level > MOST_STRUCTURED:
-        return False
     spread = best.spread
     acting = np.flatnonzero(spread > FORMULA_NOISE * spread.sum()).tolist()
+    if smooth and found.design.terms and len(acting) <= FEW_SMOOTH and level < MOST_NOISY:
+        return True
+    if level > MOST_STRUCTURED:
+        return False
     if len(acting) > MOST_INPUTS:
         return False
     some = problem.data.sample()
