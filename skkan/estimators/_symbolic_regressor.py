@@ -18,7 +18,7 @@ from skkan.data._weights import in_range, unit_of_weights, without_common_factor
 from skkan.estimators._regressor import KANRegressor
 from skkan.estimators._rollback import restored_on_failure
 from skkan.estimators._stored_state import StoredStateMixin
-from skkan.network._hidden_layers import LayerSize, parsed, written
+from skkan.symbolic.division._conditions import parsed_conditions
 from skkan.symbolic.export._equation_table import EquationTable
 from skkan.symbolic.export._formula import FormulaFunction, change_of, rounded
 from skkan.symbolic.export._names import latex_names, valid_names
@@ -26,18 +26,10 @@ from skkan.symbolic.export._program import replaced
 from skkan.symbolic.library._symbols import get_symbols
 from skkan.symbolic.scaling._units import Units, parsed_units
 from skkan.symbolic.search._equation_rows import function_of
-from skkan.symbolic.search._search import Search, SearchSettings
+from skkan.symbolic.search._search import Search
+from skkan.symbolic.search._settings import SearchSettings, parsed_shapes
 from skkan.symbolic.search._target_units import in_units, unit_of_targets
 from skkan.training._progress import CallbackSupportMixin, Progress
-
-AUTO_SHAPES: tuple[tuple[LayerSize, ...], ...] = (
-    (),
-    (1,),
-    ((0, 1),),
-    (2,),
-    (3,),
-    (2, 1),
-)
 
 
 class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixin, BaseEstimator):
@@ -71,10 +63,16 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         Units by the names of columns (``"x0"`` and so on without names), in the words of pint,
         which must be installed. Only consistent formulas are kept, in which numbers have no unit;
         columns that are not named have none either. If there is no such formula, the constant is
-        left.
+        left, with a warning.
     target_unit : str, optional
         Unit of the target, if `units` is given. With it the search begins with as few products of
         powers without units as there can be.
+    conditions : dict of str to str or list of str, optional
+        What formulas must satisfy, by the names of columns (``"x0"`` and so on without names):
+        ``"even"`` or ``"odd"`` in the column, ``"zero"`` where the column is zero, or
+        ``"periodic"``, with the column in sines, cosines and tangents of one period only. Formulas
+        that do not are left out, or made to: their even or odd part is taken, or their value at
+        zero taken away. If there is no such formula, a constant is left, with a warning.
     max_time : float or None, default=120
         Seconds after which the search ends with the best formulas so far; None for no limit. A fit
         of a network or of constants that has begun may take a little longer.
@@ -152,6 +150,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         "divide": ["boolean"],
         "units": [dict, None],
         "target_unit": [str, None],
+        "conditions": [dict, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "model_selection": [StrOptions({"likelihood", "accuracy", "score", "best"})],
         "grid_size": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -172,6 +171,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         divide: bool = True,
         units: dict[str, str] | None = None,
         target_unit: str | None = None,
+        conditions: dict[str, Any] | None = None,
         max_time: float | None = 120.0,
         model_selection: str = "likelihood",
         grid_size: int | ArrayLike = (5, 10, 20),
@@ -188,6 +188,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         self.divide = divide
         self.units = units
         self.target_unit = target_unit
+        self.conditions = conditions
         self.max_time = max_time
         self.model_selection = model_selection
         self.grid_size = grid_size
@@ -223,9 +224,10 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
         Warns
         -----
         UserWarning
-            If a keyboard interrupt has ended the search.
+            If a keyboard interrupt has ended the search, or no formula has the given units and
+            conditions.
         """
-        shapes = self._shapes()
+        shapes = parsed_shapes(self.hidden_layer_sizes)
         symbols = get_symbols(self.symbols)
         seed = check_random_state(self.random_state).randint(2**31)
         with restored_on_failure(self):
@@ -258,6 +260,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                 max_time=math.inf if self.max_time is None else float(self.max_time),
                 model_selection=self.model_selection,
                 units=self._units(),
+                conditions=self._conditions(),
             )
             outcome = Search((inputs, column[:, 0] / unit, weight), settings, progress).run()
             self.__dict__.update(found(outcome))
@@ -273,24 +276,6 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
             n_jobs=self.n_jobs,
         )
 
-    def _shapes(self) -> list[tuple[LayerSize, ...]]:
-        if isinstance(self.hidden_layer_sizes, str):
-            return list(AUTO_SHAPES)
-        shapes = []
-        for own in self.hidden_layer_sizes:
-            try:
-                shapes.append(written(parsed(own)))
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    "hidden_layer_sizes must be 'auto' or a list of shapes such as "
-                    f"[(), (2,), ((0, 1),)], got {self.hidden_layer_sizes!r}: {own!r} is no shape, "
-                    "which is a sequence with an entry per hidden layer, a number of sum nodes or "
-                    "a pair of numbers of sum and product nodes."
-                ) from error
-        if not shapes:
-            raise ValueError("hidden_layer_sizes must hold at least one shape, got an empty list.")
-        return shapes
-
     def _names(self) -> list[str]:
         names = getattr(self, "feature_names_in_", None)
         return valid_names(
@@ -304,9 +289,14 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                     f"target_unit={self.target_unit!r} needs units, the units of the columns."
                 )
             return None
+        return parsed_units(self.units, self.target_unit, self._given_names())
+
+    def _conditions(self) -> tuple[tuple[str, str], ...]:
+        return parsed_conditions(self.conditions or {}, self._given_names(), self._names())
+
+    def _given_names(self) -> list[str]:
         own = getattr(self, "feature_names_in_", None)
-        given = self._names() if own is None else [str(name) for name in own]
-        return parsed_units(self.units, self.target_unit, given)
+        return self._names() if own is None else [str(name) for name in own]
 
     def _function(self, formula: Any) -> FormulaFunction:
         return function_of(formula, self._names())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._polynomials import polynomials, quotients
 from skkan.symbolic.division._powers import power_products
 from skkan.symbolic.division._subproblem import Problem
@@ -11,7 +12,9 @@ from skkan.symbolic.export._parametric import ParametricFormula
 POWERS = {"x^2", "1/x", "sqrt"}
 
 
-def direct_formulas(problem: Problem, names: set[str]) -> Iterator[ParametricFormula]:
+def direct_formulas(
+    problem: Problem, names: set[str], conditions: Conditions | None = None
+) -> Iterator[ParametricFormula]:
     """Yield formulas that linear equations give, those without noise first.
 
     Parameters
@@ -20,6 +23,8 @@ def direct_formulas(problem: Problem, names: set[str]) -> Iterator[ParametricFor
         The problem.
     names : set of str
         Names of the functions that may occur.
+    conditions : Conditions, optional
+        What formulas must satisfy.
 
     Examples
     --------
@@ -35,6 +40,6 @@ def direct_formulas(problem: Problem, names: set[str]) -> Iterator[ParametricFor
     if names >= POWERS:
         yield from power_products(problem)
     if "x" in names:
-        yield from polynomials(problem, names, noisy=False)
+        yield from polynomials(problem, names, noisy=False, conditions=conditions)
         yield from quotients(problem, names)
-        yield from polynomials(problem, names, noisy=True)
+        yield from polynomials(problem, names, noisy=True, conditions=conditions)

@@ -21,8 +21,9 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
+from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._direct import direct_formulas
-from skkan.symbolic.division._factors import Factor, find_factors
+from skkan.symbolic.division._factors import Factor, find_factors, known_summands
 from skkan.symbolic.division._forms import (
     MAX_TRANSFORMED,
     N_FORMS,
@@ -87,6 +88,8 @@ class Divider:
     ----------
     units : Units, optional
         Units of the columns of the whole problem, with which formulas must be consistent.
+    conditions : Conditions, optional
+        What formulas of the whole problem must satisfy.
     found : list of Found
         The formulas of the whole problem so far.
 
@@ -107,6 +110,7 @@ class Divider:
     symbols: Sequence[Symbol]
     watch: Callable[[], None] = lambda: None
     units: Units | None = None
+    conditions: Conditions | None = None
     found: list[Found] = field(default_factory=list)
     _depth: int = 0
 
@@ -167,7 +171,8 @@ class Divider:
                 if self._any_solved(self._reduced_by(reduction, problem), problem, found):
                     return True
         names = {symbol.name for symbol in self.symbols}
-        for formula in direct_formulas(problem, names):
+        conditions = self.conditions if self._depth == 1 else None
+        for formula in direct_formulas(problem, names, conditions):
             own = self.fitted(formula, problem)
             found.append(own)
             # Polynomials of many terms follow any curve as far as noise lets anyone see.
@@ -211,9 +216,22 @@ class Divider:
         return found
 
     def allowed(self, found: Found, problem: Problem) -> bool:
-        """Tell whether a formula of the whole problem is consistent with its units."""
-        names = [own.name for own in problem.inputs]
-        return self.units is None or self.units.allows(found.formula.written(), names)
+        """Tell whether a formula of the whole problem has the right units and keeps conditions."""
+        if self.units is not None:
+            names = [own.name for own in problem.inputs]
+            if not self.units.allows(found.formula.written(), names):
+                return False
+        return self.conditions is None or self.conditions.allows(found.formula.written())
+
+    def _may_be(self, found: Found, problem: Problem, *, whole: bool) -> bool:
+        """Tell whether a formula may be one of the whole problem, or a part of one."""
+        if whole:
+            return self.allowed(found, problem)
+        return self.conditions is None or self.conditions.allows_part(found.formula.written())
+
+    def _symbols_for(self, column: Any) -> Sequence[Symbol]:
+        conditions = self.conditions
+        return self.symbols if conditions is None else conditions.symbols_for(column, self.symbols)
 
     def _reduced_by(self, reduction: Reduction, problem: Problem) -> Iterator[ParametricFormula]:
         import sympy  # noqa: PLC0415
@@ -241,8 +259,7 @@ class Divider:
                 return math.inf
             return count * 2.0 * math.log(max(own.error, rounding)) + own.size * math.log(count)
 
-        if self._depth == 0:
-            found = [own for own in found if self.allowed(own, problem)]
+        found = [own for own in found if self._may_be(own, problem, whole=self._depth == 0)]
         return sorted(found, key=cost)[:N_KEPT]
 
     def fitted(self, formula: ParametricFormula, problem: Problem) -> Found:
@@ -256,7 +273,7 @@ class Divider:
 
     def _solved(self, found: Found, problem: Problem) -> bool:
         """Tell whether what a formula leaves is rounding, a known error, or noise."""
-        if self._depth == 1 and not self.allowed(found, problem):
+        if not self._may_be(found, problem, whole=self._depth == 1):
             return False
         if found.error <= max(SLACK * problem.floor, 1e-300):
             return True
@@ -274,10 +291,9 @@ class Divider:
         return Found(formula, problem.spread, 1)
 
     def _of_one_variable(self, problem: Problem, found: list[Found]) -> None:
+        symbols = self._symbols_for(problem.inputs[0])
         for find in (find_plain, find_composite):
-            for piece in find(
-                problem.X[:, 0], problem.y, problem.weight, self.symbols, problem.floor
-            ):
+            for piece in find(problem.X[:, 0], problem.y, problem.weight, symbols, problem.floor):
                 expression, constants, values = piece.expression(problem.inputs[0], "none")
                 formula = ParametricFormula(
                     expression, problem.inputs, tuple(constants), tuple(values)
@@ -368,33 +384,9 @@ class Divider:
         fit = fit_linear(np.hstack(bases), y, weight)
         shares = np.split(fit.coefficients, len(bases))
         values = [basis @ share for basis, share in zip(bases, shares, strict=True)]
-        form = partial(self._of_summands, inner, values, fit.error)
+        form = partial(known_summands, inner, values, fit.error, self._symbols_for)
         left = (y - fit.values) * np.sqrt(weight)
         return Form(fit.error, left, fit.error, partial(inverted, form, problem, transform))
-
-    def _of_summands(
-        self, problem: Problem, summands: Sequence[FloatArray], error: float
-    ) -> Iterator[ParametricFormula]:
-        """Yield the sum of known functions, given what it is made of."""
-        import sympy  # noqa: PLC0415
-
-        expression = sympy.Dummy("k", real=True)
-        constants, values = [expression], [0.0]
-        for variable, x, own in zip(problem.inputs, problem.X.T, summands, strict=True):
-            spread = float(problem.weight @ (own - own.mean()) ** 2)
-            if math.sqrt(spread) <= error:
-                continue
-            piece = find_plain(x, own, problem.weight, self.symbols, error)[0]
-            part, new, started = piece.expression(variable, "both")
-            slope = sympy.Dummy("k", real=True)
-            expression += slope * part
-            constants += [slope, *new]
-            values += [piece.parameters.c, *started]
-        formula = ParametricFormula(expression, problem.inputs, tuple(constants), tuple(values))
-        left = problem.y - formula.evaluate(problem.X)[0]
-        # In place of the constants that the pieces are without.
-        values[0] = float(problem.weight @ left) / float(problem.weight.sum())
-        yield formula.with_values(values)
 
     def _splits(self, problem: Problem, transform: Transform) -> list[Form]:
         """Return forms that fall apart, the target under a transform."""
@@ -427,7 +419,8 @@ class Divider:
             "affine": self._with_affine,
         }[split.kind]
         inputs, others = problem.without([split.column])
-        for factor in find_factors(problem, splitter, split, self.symbols):
+        symbols = self._symbols_for(problem.inputs[split.column])
+        for factor in find_factors(problem, splitter, split, symbols):
             for own in complete(problem, inputs, others, factor):
                 yield ParametricFormula(
                     own.expression,

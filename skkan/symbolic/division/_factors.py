@@ -1,8 +1,9 @@
 """Formulas of the function of one variable in a function that falls apart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -103,3 +104,43 @@ def find_factors(
     limit = max(WORSE * min((own.error for _, own in trials), default=0.0), enough)
     good = [own for own in sorted(trials, key=order) if own[1].error <= limit]
     return [factor for _, factor in good[:N_KEPT]]
+
+
+def known_summands(
+    problem: Problem,
+    summands: Sequence[FloatArray],
+    error: float,
+    symbols_for: Callable[[Any], Sequence[Symbol]],
+) -> Iterator[ParametricFormula]:
+    """Yield a sum of known functions of one variable each, given what it is made of.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem.
+    summands : sequence of ndarray of shape (n_samples,)
+        The values of the terms.
+    error : float
+        Their error; smaller terms are left out.
+    symbols_for : callable
+        Functions that a variable may be in.
+    """
+    import sympy  # noqa: PLC0415
+
+    expression = sympy.Dummy("k", real=True)
+    constants, values = [expression], [0.0]
+    for variable, x, own in zip(problem.inputs, problem.X.T, summands, strict=True):
+        spread = float(problem.weight @ (own - own.mean()) ** 2)
+        if math.sqrt(spread) <= error:
+            continue
+        piece = find_plain(x, own, problem.weight, symbols_for(variable), error)[0]
+        part, new, started = piece.expression(variable, "both")
+        slope = sympy.Dummy("k", real=True)
+        expression += slope * part
+        constants += [slope, *new]
+        values += [piece.parameters.c, *started]
+    formula = ParametricFormula(expression, problem.inputs, tuple(constants), tuple(values))
+    left = problem.y - formula.evaluate(problem.X)[0]
+    # In place of the constants that the pieces are without.
+    values[0] = float(problem.weight @ left) / float(problem.weight.sum())
+    yield formula.with_values(values)

@@ -8,6 +8,7 @@ import numpy as np
 
 from skkan._typing import FloatArray
 from skkan.data._samples import spread_rows
+from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._direct import direct_formulas
 from skkan.symbolic.division._division import MAX_COLUMNS, Divider
 from skkan.symbolic.division._subproblem import Found, Problem, is_white
@@ -45,6 +46,8 @@ class Division:
         Called after every fit. It may raise an exception to end the search.
     units : Units, optional
         Units of the columns, with which formulas must be consistent.
+    conditions : Conditions, optional
+        What formulas must satisfy.
 
     Attributes
     ----------
@@ -71,6 +74,7 @@ class Division:
         names: Sequence[str],
         watch: Callable[[], None] = lambda: None,
         units: Units | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         import sympy  # noqa: PLC0415
 
@@ -87,7 +91,7 @@ class Division:
         self._count = max(float(weight.sum()), 2.0)
         self._problem = Problem(inputs, X, y, share, EXACT * self._spread)
         own = None if units is None or not varying else units.without(varying)
-        self._divider = Divider(symbols, watch, own)
+        self._divider = Divider(symbols, watch, own, conditions)
         self._usable = 1 <= len(varying) <= MAX_COLUMNS and float(np.ptp(y)) > 0.0
 
     def direct(self) -> Iterator[Any]:
@@ -96,7 +100,7 @@ class Division:
             return
         names = {symbol.name for symbol in self._divider.symbols}
         found: list[Found] = []
-        for formula in direct_formulas(self._problem, names):
+        for formula in direct_formulas(self._problem, names, self._divider.conditions):
             own = self._divider.fitted(formula, self._problem)
             if not self._divider.allowed(own, self._problem):
                 continue

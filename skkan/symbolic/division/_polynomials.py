@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
+from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._subproblem import Problem
 from skkan.symbolic.division._transforms import (
     IDENTITY,
@@ -40,7 +41,9 @@ USEFUL = 0.6
 TRANSFORMED = ("1/x", "x^2", "1/x^2", "sqrt", "log")
 
 
-def polynomials(problem: Problem, names: set[str], *, noisy: bool) -> Iterator[ParametricFormula]:
+def polynomials(
+    problem: Problem, names: set[str], *, noisy: bool, conditions: Conditions | None = None
+) -> Iterator[ParametricFormula]:
     """Yield polynomials whose values, or functions of whose values, are the targets.
 
     Parameters
@@ -51,6 +54,8 @@ def polynomials(problem: Problem, names: set[str], *, noisy: bool) -> Iterator[P
         Names of the functions that may occur.
     noisy : bool
         Whether to look for those that leave noise, not for those that leave nothing.
+    conditions : Conditions, optional
+        What polynomials themselves, not functions of them, must satisfy.
 
     Examples
     --------
@@ -68,18 +73,22 @@ def polynomials(problem: Problem, names: set[str], *, noisy: bool) -> Iterator[P
     rows = _rows(problem)
     n_columns = len(problem.inputs)
     most = MAX_CANDIDATES if noisy else MAX_MONOMIALS
-    powers = _monomials(n_columns, _degree(n_columns, min(len(rows) // 3, most), names))
+    every = _monomials(n_columns, _degree(n_columns, min(len(rows) // 3, most), names))
+    places = list(range(len(every)))
+    if conditions is not None:
+        places = [k for k in places if conditions.allows_power(problem.inputs, every[k])]
     scale = _sizes(problem.X[rows])
-    design = _design(problem.X[rows] / scale, powers)
+    design = _design(problem.X[rows] / scale, every)
     find = _selected if noisy else _exact
     for transform in _transforms(problem, names):
         y, weight = transformed(transform, problem.y[rows], problem.weight[rows])
         if not (weight > 0.0).mean() > 0.9:
             continue
-        found = find(design, y, weight)
+        usable = places if transform is IDENTITY else list(range(len(every)))
+        found = find(design[:, usable], y, weight) if usable else None
         if found is not None:
             chosen, values = found
-            yield _written([powers[k] for k in chosen], values, scale, problem, transform)
+            yield _written([every[usable[k]] for k in chosen], values, scale, problem, transform)
 
 
 def quotients(problem: Problem, names: set[str]) -> Iterator[ParametricFormula]:

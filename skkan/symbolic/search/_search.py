@@ -5,8 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -15,16 +14,14 @@ from sklearn.exceptions import ConvergenceWarning
 from skkan._typing import FloatArray
 from skkan.data._samples import TrainingData, spread_rows
 from skkan.network._network import Network
-from skkan.objective._penalties import Penalty
 from skkan.objective.losses._choice import regression_loss
+from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._formulas import MIN_ROWS, Division, is_explained
 from skkan.symbolic.division._powers import log_products
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.export._formula import to_sympy
-from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.recognition._recognition import Candidate, Recogniser, nondominated
 from skkan.symbolic.recognition._simplify import simplify
-from skkan.symbolic.scaling._units import Units
 from skkan.symbolic.search._description import CONVINCING, Noise, may_be_relative
 from skkan.symbolic.search._end import (
     N_DIRECT,
@@ -41,6 +38,7 @@ from skkan.symbolic.search._equation_rows import (
     mean_square,
     tidied_row,
 )
+from skkan.symbolic.search._settings import NetworkModel, SearchSettings, Shape
 from skkan.training._progress import Phase, Progress, RelayedProgress
 
 THRESHOLDS = ((1e-2, 3e-2), (1e-3, 1e-3))
@@ -53,69 +51,9 @@ N_SIMPLIFIED = 6
 # As in PySR.
 AMONG_BEST = 1.5
 
-Shape = tuple[Any, ...]
-
-
-class FittedParts(Protocol):
-    """What the search asks of what a fit leaves behind."""
-
-    @property
-    def penalty(self) -> Penalty:
-        """Penalty of the fit."""
-
-
-class NetworkModel(Protocol):
-    """What the search asks of the estimator that fits its networks."""
-
-    hidden_layer_sizes: Any
-    grid_size: Any
-    network_: Network
-    n_iter_: int
-    _state: FittedParts
-
-    def _fit(self, X: Any, y: Any, weight: Any, *, go_on: bool, progress: Progress) -> Any: ...
-
-    def predict(self, X: Any) -> FloatArray:
-        """Return the outputs."""
-
-    def prune(self, node_threshold: float, edge_threshold: float) -> Self:
-        """Return a copy without nodes and edges of low score."""
-
 
 class _Stopped(Exception):  # noqa: N818
     """A callback asks to stop, or the time is up."""
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """What to search for, and where.
-
-    Attributes
-    ----------
-    shapes : sequence of tuple
-        `hidden_layer_sizes` of the networks, the simplest first.
-    symbols : sequence of Symbol
-        Functions for the edges.
-    names : sequence of str
-        Names of the inputs, valid in formulas.
-    model : NetworkModel
-        Not fitted; what the networks have in common.
-    weight_simple, tolerance, divide, max_time, model_selection
-        As for `KANSymbolicRegressor`.
-    units : Units, optional
-        Units of the columns, with which formulas must be consistent.
-    """
-
-    shapes: Sequence[Shape]
-    symbols: Sequence[Symbol]
-    names: Sequence[str]
-    model: NetworkModel
-    weight_simple: float
-    tolerance: float
-    divide: bool
-    max_time: float
-    model_selection: str
-    units: Units | None = None
 
 
 class Search:
@@ -160,6 +98,11 @@ class Search:
         units = settings.units if varying else None
         self.units = None if units is None else units.without(varying)
         self.allowed_names = [settings.names[k] for k in varying]
+        self.conditions: Conditions | None = None
+        if settings.conditions:
+            few = spread_rows(len(y), MAX_ROWS)
+            names = tuple(settings.names)
+            self.conditions = Conditions(tuple(settings.conditions), names, samples[0][few])
         self.deadline = time.monotonic() + settings.max_time
         self._outcome: dict[str, Any] | None = None
 
@@ -177,7 +120,17 @@ class Search:
             warnings.warn(message, UserWarning, stacklevel=2)
         except _Stopped:
             pass
+        left = not any(row["equation"].free_symbols for row in self.rows)
+        if self._restricted() and left and self.variance > 0.0:
+            message = (
+                "No formula with the given units and conditions has been found; a constant is "
+                "left. Check units and conditions, or allow more time or functions."
+            )
+            warnings.warn(message, UserWarning, stacklevel=2)
         return self.outcome()
+
+    def _restricted(self) -> bool:
+        return self.units is not None or self.conditions is not None
 
     def outcome(self) -> dict[str, Any]:
         """Return the fitted attributes of an estimator whose search ends here."""
@@ -245,8 +198,12 @@ class Search:
             self._step(phase, self._least())
 
         # The logarithms of targets have no unit.
-        units = None if self.noise.relative else settings.units
-        return Division(X, target, weight, settings.symbols, settings.names, watch, units)
+        relative = self.noise.relative
+        return Division(
+            *(X, target, weight, settings.symbols, settings.names, watch),
+            None if relative else settings.units,
+            None if relative else self.conditions,
+        )
 
     def _divide(self, division: Division, phase: Phase) -> None:
         """Add rows for the formulas found by dividing the problem."""
@@ -367,10 +324,17 @@ class Search:
         for own in formulas:
             if self.units is not None and not self.units.allows(own, self.allowed_names):
                 continue
-            row = tidied_row(own, names, self.samples, shape, self.noise)
+            formula = own if self.conditions is None else self.conditions.closest(own)
+            if formula is None:
+                continue
+            row = tidied_row(formula, names, self.samples, shape, self.noise)
             if math.isfinite(row["loss"]) and self._can_be_wrong(row["equation"]):
                 self.rows.append(row)
         self._outcome = None
+
+    def _allows(self, formula: Any) -> bool:
+        by_units = self.units is None or self.units.allows(formula, self.allowed_names)
+        return by_units and (self.conditions is None or self.conditions.allows(formula))
 
     def _can_be_wrong(self, formula: Any) -> bool:
         """Tell whether there are more samples than decimal constants, which fit any otherwise."""
@@ -432,8 +396,11 @@ class Search:
 
     def _attributes(self, network: NetworkModel | None) -> dict[str, Any]:
         """Return the fitted attributes for a network and the formulas so far."""
-        rows = front(self.rows, self.rounding)
-        likely = min(self.rows, key=self._length)
+        # The constant comes first; it is left only if there is nothing that is allowed.
+        forbidden = self._restricted() and not self._allows(self.rows[0]["equation"])
+        candidates = self.rows[1:] if forbidden and len(self.rows) > 1 else self.rows
+        rows = front(candidates, self.rounding)
+        likely = min(candidates, key=self._length)
         if not any(row["equation"] == likely["equation"] for row in rows):
             # In relative noise the likeliest formula may have a larger squared error than others.
             rows = sorted([*rows, {**likely, "score": 0.0}], key=lambda row: row["complexity"])
