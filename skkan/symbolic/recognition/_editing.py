@@ -35,6 +35,8 @@ CONSTANT = 1e-6
 MAX_CANCELLATION = 20.0
 # Of the variance that some function explains, the least share that one has to explain.
 SHARE_OF_BEST = 0.5
+# Of the variance of an output, what all edges together may cost without a reason to stop.
+MOST_LOST = 0.1
 # Losses up to this one are taken for misfits of the splines, the rest for noise.
 MISFIT = 0.5e-4
 
@@ -198,8 +200,13 @@ def all_fixed(
     symbols: Iterable[Any] | None,
     uncertain: Sequence[FloatArray],
 ) -> Network:
-    """Return the network with symbols in the place of all splines that a symbol fits."""
+    """Return the network with symbols in the place of all splines that a symbol fits.
+
+    What is next to an edge may be far from the outputs, where large nodes cancel. An edge that
+    takes too much of them away stays a spline.
+    """
     candidates = get_symbols(symbols)
+    outputs = _Outputs(network, rows, max(MOST_LOST, 1.0 - r2_threshold))
     for depth in range(len(network.layers)):
         layer = network.layers[depth]
         spread = edge_spreads(network, rows, depth)
@@ -216,12 +223,47 @@ def all_fixed(
             good.sort(key=lambda fit: fit_price(fit, float(np.ptp(y)), floor, weight_simple))
             for fit in good:
                 try:
-                    network = fixed(network, rows, edge, fit.symbol, fit.parameters)
+                    other = fixed(network, rows, edge, fit.symbol, fit.parameters)
                 except ValueError:
                     # The next best symbol may do.
                     continue
+                if outputs.spoiled_by(other):
+                    continue
+                network = other
                 break
     return network
+
+
+class _Outputs:
+    """Outputs of a network that edits should not take away.
+
+    Parameters
+    ----------
+    network : Network
+        Before all edits.
+    rows : WeightedRows
+        Where they are looked at.
+    limit : float
+        Of the variance of an output, how much may be lost.
+    """
+
+    def __init__(self, network: Network, rows: WeightedRows, limit: float) -> None:
+        own = rows.weighted()
+        self._X, self._share, self._limit = own.X, own.weight / own.total, limit
+        self._before = network(own.X)
+        away = self._before - self._share @ self._before
+        self._variance = np.maximum(self._share @ away**2, np.finfo(float).tiny)
+        self._lost = 0.0
+
+    def spoiled_by(self, other: Network) -> bool:
+        """Return whether an edit loses more than the ones before, and too much; else note it."""
+        with np.errstate(all="ignore"):
+            change = self._share @ (other(self._X) - self._before) ** 2
+            lost = float((change / self._variance).max())
+        if not lost <= max(self._limit, self._lost):
+            return True
+        self._lost = lost
+        return False
 
 
 def _close_enough(fits: Sequence[SymbolFit], r2_threshold: float) -> list[SymbolFit]:

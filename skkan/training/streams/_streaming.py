@@ -239,7 +239,7 @@ def learn(
             for own in penalty.layers
         ]
         objective = objective_for(penalty.with_weights(weights))
-    if objective.bends and not by_passes and past.explain(network, batch, problem.loss):
+    if not _is_linear(network) and not by_passes and past.explain(network, batch, problem.loss):
         return State(network, objective.penalty, loss=objective.value(start)), past.expected
     training = _Rounds(problem, network, callback)
     if by_passes:
@@ -348,7 +348,7 @@ class _Rounds:
         parameters = self.solve(objective, start)
         if not network.splined.any():
             return objective, parameters
-        if not chosen and not objective.bends:
+        if not chosen and _is_linear(network):
             return objective, parameters
         smoothing = update_smoothing(objective, parameters, full_posterior)
         for _ in range(MAX_ROUNDS if chosen else 0):
@@ -386,6 +386,12 @@ def _as_far_as_true(truth: Objective, start: FloatArray, end: FloatArray) -> Flo
             return there
         share *= 0.5
     return start
+
+
+def _is_linear(network: Network) -> bool:
+    """Return whether the outputs are linear in the parameters: sums of splines of the inputs."""
+    first = network.layers[0]
+    return len(network.layers) == 1 and first.products is None and not first.symbols
 
 
 def _with_parameters(network: Network, parameters: FloatArray) -> Network:

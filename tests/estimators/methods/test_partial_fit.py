@@ -540,3 +540,12 @@ def test_symbols_are_suggested_for_a_constant():
     with np.errstate(all="raise", under="ignore"):
         assert len(model.suggest_symbolic(0, 0, 0, symbols=["x"])) == 1
         np.testing.assert_allclose(model.auto_symbolic(symbols=["x"]).predict(X), 3.0)
+
+
+def test_a_network_with_symbols_that_explains_a_batch_stays_as_it_is():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1.0, 1.0, (100, 2))
+    y = np.sin(3.0 * X[:, 0]) + X[:, 1] + 0.1 * rng.normal(size=100)
+    model = KANRegressor((), random_state=0).fit(X, y).fix_symbolic(0, 1, 0, "x")
+    before = model.predict(X)
+    np.testing.assert_array_equal(model.partial_fit(X[:50], y[:50]).predict(X), before)
