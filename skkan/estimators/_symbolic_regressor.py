@@ -89,7 +89,9 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
     random_state : int, RandomState instance or None, default=None
         Source of the random starts.
     n_jobs : int, default=None
-        Number of threads for the starts.
+        Number of processes, in which networks of different shapes are tried side by side, each
+        with its formulas. The result is the same; with a single shape, and for the first network
+        after a formula that leaves only noise, the starts of the network are shared out instead.
     verbose : int or bool, default=0
         Whether to print a line per network trained, for the formulas found in it, and for the
         division.
@@ -261,6 +263,7 @@ class KANSymbolicRegressor(StoredStateMixin, RegressorMixin, CallbackSupportMixi
                 model_selection=self.model_selection,
                 units=self._units(),
                 conditions=self._conditions(),
+                n_jobs=self.n_jobs,
             )
             outcome = Search((inputs, column[:, 0] / unit, weight), settings, progress).run()
             self.__dict__.update(found(outcome))

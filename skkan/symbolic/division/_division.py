@@ -403,16 +403,16 @@ class Divider:
                 # differ by more than that for other reasons.
                 exact = own.error < CONVINCING * problem.spread
                 price = 1.0 if own.kind != "affine" else 50.0 if exact else 1.1
-                form = partial(self._of_split, inner, splitter, own)
+                form = partial(self._of_split, inner, own)
                 find = partial(inverted, form, problem, transform)
                 left = own.left * np.sqrt(weight)
                 forms.append(Form(own.error, left, price * own.error, find))
         return forms
 
-    def _of_split(
-        self, problem: Problem, splitter: Splitter, split: Split
-    ) -> Iterator[ParametricFormula]:
+    def _of_split(self, problem: Problem, split: Split) -> Iterator[ParametricFormula]:
         """Yield formulas of a problem that falls apart."""
+        # Forms wait by the hundred; with their splines they would fill gigabytes.
+        splitter = Splitter(problem.X)
         complete = {
             "sum": self._with_term,
             "product": self._with_factor,

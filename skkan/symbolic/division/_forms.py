@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.symbolic._watch import look
 from skkan.symbolic.division._separability import CONVINCING
 from skkan.symbolic.division._subproblem import Problem, is_white
 from skkan.symbolic.division._tensor import TensorBasis, fit_linear
@@ -100,6 +101,7 @@ def over(problem: Problem, formula: ParametricFormula, expression: Any) -> Param
 
 def surface(X: FloatArray, problem: Problem) -> tuple[float, FloatArray]:
     """Return the error of splines of `X`, and what they leave."""
+    look()
     n_functions = N_CURVE if X.shape[1] == 1 else N_SURFACE
     n_functions = min(n_functions, max(len(X) // 7, 5))
     fit = fit_linear(TensorBasis(X, n_functions).design, problem.y, problem.weight)

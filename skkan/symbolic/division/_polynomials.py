@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
+from skkan.symbolic._watch import look
 from skkan.symbolic.division._conditions import Conditions
 from skkan.symbolic.division._subproblem import Problem
 from skkan.symbolic.division._transforms import (
@@ -81,6 +82,7 @@ def polynomials(
     design = _design(problem.X[rows] / scale, every)
     find = _selected if noisy else _exact
     for transform in _transforms(problem, names):
+        look()
         y, weight = transformed(transform, problem.y[rows], problem.weight[rows])
         if not (weight > 0.0).mean() > 0.9:
             continue
@@ -261,6 +263,7 @@ def _relation(
     pairs = [(p, q) for p in range(1, 7) for q in range(1, 5)]
     pairs.sort(key=lambda own: sum(math.comb(n_columns + degree, degree) for degree in own))
     for above, below in pairs:
+        look()
         n_above, n_below = (math.comb(n_columns + own, own) for own in (above, below))
         if n_above + n_below > min(MAX_UNKNOWNS, limit):
             break

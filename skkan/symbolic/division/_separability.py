@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.symbolic._watch import look
 from skkan.symbolic.division._tensor import LinearFit, TensorBasis, fit_linear
 
 Kind = Literal["sum", "product", "affine"]
@@ -87,6 +88,7 @@ class Splitter:
         mean = float(weight @ y) / float(weight.sum())
         spread = float(np.sqrt(weight @ (y - mean) ** 2))
         for column in range(self.X.shape[1]):
+            look()
             product, affine = self._first_factors(column, y, weight)
             found.append(self._sum(column, y, weight))
             found.append(self._refined(column, y, weight, product, "product"))
@@ -192,6 +194,7 @@ class Splitter:
         fit, inner = self.given(best, factor, y, weight, one.shape[1])
         best = Split(column, kind, factor, fit.error, y - fit.values)
         for _ in range(MAX_STEPS):
+            look()
             columns: list[FloatArray] = [others * factor[:, None], one * inner[:, None]]
             if kind == "affine":
                 columns.append(others)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.symbolic._watch import look
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.library._symbols import get_symbol, get_symbols
 from skkan.symbolic.recognition._edge_samples import Samples
@@ -174,7 +175,10 @@ def rank_symbols(
         raise ValueError(f"top must be an integer and at least 1, got {top!r}")
     samples = Samples.of(x, y, weight)
     sites = samples.thinned()
-    fits = [_fit(symbol, samples, sites) for symbol in candidates]
+    fits = []
+    for symbol in candidates:
+        look()
+        fits.append(_fit(symbol, samples, sites))
     floor = certain_share(fits, uncertainty)
     scored = sorted(
         ((score(fit, weight_simple, floor), fit) for fit in fits), key=lambda pair: pair[0]

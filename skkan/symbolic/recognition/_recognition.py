@@ -20,6 +20,7 @@ from skkan.objective._objective import Objective
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import minimize_lm
+from skkan.symbolic._watch import look
 from skkan.symbolic.library._symbol import Symbol
 from skkan.symbolic.library._symbols import LIBRARY
 from skkan.symbolic.recognition._editing import (
@@ -154,6 +155,7 @@ class Recogniser:
             fits = self._ranked(network, edge, shortlist)[:N_TRIED]
         best, lowest = None, math.inf
         for fit in fits:
+            look()
             trial = with_fit(network, edge, fit.symbol, fit.parameters)
             trial = self._followed(trial)
             price = self._cost(self._value(trial), symbol_price(fit.symbol))
@@ -196,6 +198,7 @@ class Recogniser:
 
     def _exchanged(self, network: Network, edge: Edge, symbol: Symbol) -> tuple[Network, float]:
         """Return a network with another symbol on an edge, and its loss as it is."""
+        look()
         fit = fit_symbol(symbol, *edge_samples(network, self.rows, *edge))
         trial = with_fit(network, edge, symbol, fit.parameters)
         return trial, self._value(trial)

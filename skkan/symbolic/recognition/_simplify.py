@@ -21,6 +21,7 @@ from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._symbolic_edge import SymbolicEdge
 from skkan.objective.losses._loss import Loss
+from skkan.symbolic._watch import look
 from skkan.symbolic.export._formula import to_sympy
 from skkan.symbolic.export._rounding import constants_to_try
 from skkan.symbolic.library._symbol import Symbol
@@ -358,6 +359,7 @@ def _snapped(
             if (key, nice) in tried:
                 continue
             tried.add((key, nice))
+            look()
             trial, parameters = network.copy(), network.get_parameters()
             parameters[place] = nice
             trial.set_parameters(parameters)

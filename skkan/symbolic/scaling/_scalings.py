@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
+from skkan.symbolic._watch import look
 from skkan.symbolic.scaling._fractions import Vector, kernel, rank, solved
 
 MIN_COLUMNS, MIN_SAMPLES = 2, 40
@@ -118,6 +119,7 @@ class Surrogate:
         self.error = math.inf
         count = len(y)
         for degree in range(1, MAX_DEGREE.get(X.shape[1], USUAL_DEGREE) + 1):
+            look()
             n_functions = math.comb(X.shape[1] + degree, degree)
             if n_functions > min(N_FUNCTIONS, count // 3) and degree > 1:
                 break

@@ -70,6 +70,8 @@ class SearchSettings:
         Units of the columns, with which formulas must be consistent.
     conditions : sequence of (str, str)
         Names of columns and what formulas must satisfy in them.
+    n_jobs : int, optional
+        Number of processes for attempts with networks.
     """
 
     shapes: Sequence[Shape]
@@ -83,6 +85,7 @@ class SearchSettings:
     model_selection: str
     units: Units | None = None
     conditions: Sequence[tuple[str, str]] = ()
+    n_jobs: int | None = None
 
 
 def parsed_shapes(hidden_layer_sizes: Any) -> list[tuple[LayerSize, ...]]:

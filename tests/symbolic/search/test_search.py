@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sympy
 from estimator_data import Recorder, interrupt_after
+from joblib import parallel_config
 
 from skkan import KANSymbolicRegressor
 
@@ -202,3 +203,35 @@ def test_names_in_latex_are_those_of_the_columns():
     model = search().fit(X, rows[:, 0] + rows[:, 1] - rows[:, 2])
     assert model.latex() == r"E - \lambda + \text{x\^{}2}"
     assert model.sympy() == sympy.sympify("x_2 + E_ - lambda_")
+
+
+def test_attempts_side_by_side_find_the_same():
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, size=(40, 1))
+    y = np.abs(X[:, 0]) ** 1.5
+    options = {"symbols": ["x"], "grid_size": 2, "n_restarts": 1, "divide": False}
+    shapes = [(), (1,), ((0, 1),)]
+    one, two = (
+        KANSymbolicRegressor(shapes, max_time=None, random_state=0, n_jobs=n_jobs, **options)
+        for n_jobs in (1, 2)
+    )
+    with parallel_config(backend="threading"):
+        assert list(map(str, two.fit(X, y).equations_)) == list(map(str, one.fit(X, y).equations_))
+    np.testing.assert_array_equal(one.predict(X, "network"), two.predict(X, "network"))
+    assert one.n_iter_ == two.n_iter_
+
+
+def test_time_is_up_in_the_middle_of_a_division(monkeypatch):
+    X = np.random.default_rng(0).uniform(1.0, 2.0, size=(200, 2))
+    y = np.exp(X[:, 0]) * np.tanh(X[:, 1])
+    looks = []
+
+    def clock():
+        looks.append(None)
+        return 0.0 if len(looks) < 40 else 1e9
+
+    monkeypatch.setattr("skkan.symbolic.search._search.time.monotonic", clock)
+    model = KANSymbolicRegressor([()], max_time=60.0, random_state=0).fit(X, y)
+    # A look at the clock is enough to end what is being tried.
+    assert 40 <= len(looks) <= 42
+    assert not hasattr(model, "network_")
+    assert model.equations_[-1]["equation"].free_symbols
