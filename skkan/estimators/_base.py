@@ -48,6 +48,7 @@ from skkan.training._unknown_levels import settle_unknown
 from skkan.training.growth._growth import Growth, applies, posterior_of
 
 DEFAULT_WIDTH = 5
+FEW_STARTS = 2
 PRIVATE_FITTED = {"_encoder", "_single_target", "_state", "_stream"}
 
 
@@ -76,7 +77,7 @@ class BaseKAN(
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "sparsity": [Interval(Real, 0, None, closed="left")],
         "interaction_cst": ["array-like", StrOptions({"no_interactions", "pairwise"}), None],
-        "n_restarts": [Interval(Integral, 1, None, closed="left")],
+        "n_restarts": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -108,7 +109,7 @@ class BaseKAN(
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         interaction_cst: Any = None,
-        n_restarts: int = 2,
+        n_restarts: int | str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-5,
         early_stopping: bool = False,
@@ -211,7 +212,8 @@ class BaseKAN(
             quantile_share=share,
             solver=solver,
             alpha=None if self.alpha == "auto" else float(self.alpha),
-            n_restarts=self.n_restarts,
+            n_restarts=FEW_STARTS if self.n_restarts == "auto" else int(self.n_restarts),
+            more_starts=self.n_restarts == "auto",
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,

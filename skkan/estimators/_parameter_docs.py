@@ -84,8 +84,11 @@ interaction_cst : {"no_interactions", "pairwise"} or sequence of sets of int, de
     those that are in one of some sets of column numbers, as in
     :class:`sklearn.ensemble.HistGradientBoostingRegressor`; columns in none of the sets make up
     one more. ``None`` is no limit.
-n_restarts : int, default=2
-    Number of random starts. They race on the coarsest grid for a few iterations, the better
+n_restarts : int or "auto", default="auto"
+    Number of random starts. ``"auto"`` is two, and in small networks (up to 64 coefficients on
+    the coarsest grid) with ``alpha="auto"`` up to six more under a weak penalty, until two of
+    these come to about the same loss; if that is clearly lower, the best of them is compared by
+    the marginal likelihood. Starts race on the coarsest grid for a few iterations, the better
     half of them for a few more, and so on; only the last one is trained further. With
     ``alpha="auto"`` and eight or more, one in four is left and compared by the marginal
     likelihood, and half of them race under a weak penalty, which finds more on data with

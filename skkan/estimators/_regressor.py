@@ -155,7 +155,7 @@ class KANRegressor(
         alpha: str | float = "auto",
         sparsity: float = 0.0,
         interaction_cst: Any = None,
-        n_restarts: int = 2,
+        n_restarts: int | str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-5,
         early_stopping: bool = False,

@@ -67,6 +67,7 @@ class Settings:
     sites: Sites = ()
     shapes: Shapes | None = None
     interactions: Interactions = Interactions()
+    more_starts: bool = False
 
 
 @dataclass

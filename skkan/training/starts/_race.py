@@ -18,6 +18,11 @@ from skkan.training.starts._initialization import KINDS, random_network
 
 START_SPREAD = 0.5
 STARTS_PER_FINALIST = 4
+# Coefficients up to which there are further starts if these disagree, how many there are at most,
+# and by which factor losses differ that are alike.
+SMALL, MOST_STARTS, ALIKE = 64, 6, 1.5
+# Factor by which these have to be better to be compared at all; where there is noise, they are not.
+CLEARLY_LESS = 0.5
 
 
 def race_weights(problem: Problem) -> list[float]:
@@ -35,7 +40,9 @@ def race_weights(problem: Problem) -> list[float]:
 def races(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
     """Run a race under every starting weight, and yield as :func:`race` does.
 
-    The last that is yielded are the finalists of all races.
+    The last that is yielded are the finalists of all races. Small networks whose number of starts
+    is left to the fit have another race, under a weak penalty: without noise a strong one may
+    prefer a poor optimum, and two starts may both end there.
     """
     weights = Counter(race_weights(problem))
     shares = np.array_split(np.arange(problem.settings.n_restarts), len(weights))
@@ -44,6 +51,39 @@ def races(problem: Problem, rng: np.random.Generator) -> Iterator[list[State]]:
         for runners in race(problem, rng, weight, len(share), n_finalists):
             yield sorted(finalists + runners, key=attrgetter("loss"))
         finalists += runners
+    if goes_on(problem):
+        more = further_start(problem, rng)
+        if more.loss < CLEARLY_LESS * finalists[0].loss:
+            yield [more, *finalists]
+
+
+def goes_on(problem: Problem) -> bool:
+    """Whether there are more starts than those that have raced."""
+    settings = problem.settings
+    subnodes = [sum(own) for own in settings.arities] + [settings.shape[-1]]
+    edges = sum(n * m for n, m in zip(settings.shape, subnodes, strict=False))
+    width = settings.grid_sizes[0] + settings.degree
+    small = len(settings.shape) > 2 and edges * width <= SMALL
+    chosen = settings.alpha is None and problem.validation is None
+    return settings.more_starts and small and chosen
+
+
+def further_start(problem: Problem, rng: np.random.Generator) -> State:
+    """Return the best of several starts under the weak penalty, which go on while they disagree.
+
+    That is until the lowest loss has been reached twice, or there is no room for more.
+    """
+    weight = START_WEIGHTS[1]
+    found: list[State] = []
+    for number, seed in enumerate(rng.integers(2**31, size=MOST_STARTS)):
+        network = random_start(problem, KINDS[number % len(KINDS)], seed)
+        start = State(network, problem.first_penalty(network, weight))
+        if not found:
+            rows = problem.rows(network)
+        found = sorted([*found, run_start(problem, start, rows, weight)], key=attrgetter("loss"))
+        if number and found[1].loss < ALIKE * found[0].loss:
+            break
+    return found[0]
 
 
 def race(
