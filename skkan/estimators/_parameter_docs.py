@@ -15,7 +15,7 @@ hidden_layer_sizes : "auto", int or array-like, default="auto"
     are two layers without products. ``()`` leaves no hidden layer: one function per column
     and output, the additive model. ``"auto"`` leaves the shape to the fit: the functional
     analysis of variance, and other networks where the data are almost free of noise.
-    With many columns and many classes, another loss than squares, a fixed `alpha`,
+    With many columns and many classes, another loss of several targets, a fixed `alpha`,
     `early_stopping`, `sparsity`, a base function, ``solver="adam"`` or `partial_fit`, it is one
     hidden layer of five sum nodes, or of as many as there are outputs if these are more. With
     fewer samples than such a network has edges no other network is compared: there is the

@@ -355,11 +355,17 @@ class Layer:
         values, slopes : ndarray of shape (n_subnodes,)
             NaN for those that are bent by more than rounding.
         """
-        own, sites = self.coef[i, : self.grid.n_splines], self.grid.greville()[i]
-        slopes = (own[-1] - own[0]) / (sites[-1] - sites[0])
-        values = own[0] - slopes * sites[0]
-        apart = np.abs(own - values - slopes * sites[:, None]).max(axis=0)
-        bent = apart > STRAIGHT * np.abs(own).max(initial=0.0)
+        values, slopes = self._all_lines(slice(i, i + 1))
+        return values[0], slopes[0]
+
+    def _all_lines(self, nodes: slice = slice(None)) -> tuple[FloatArray, FloatArray]:
+        """Return what :meth:`lines` does for some nodes, shape (n_nodes, n_subnodes)."""
+        own, sites = self.coef[nodes, : self.grid.n_splines], self.grid.greville()[nodes]
+        slopes = (own[:, -1] - own[:, 0]) / (sites[:, -1] - sites[:, 0])[:, None]
+        values = own[:, 0] - slopes * sites[:, :1]
+        lines = values[:, None] + slopes[:, None] * sites[:, :, None]
+        apart = np.abs(own - lines).max(axis=1)
+        bent = apart > STRAIGHT * np.abs(own).max(axis=(1, 2), initial=0.0)[:, None]
         return np.where(bent, np.nan, values), np.where(bent, np.nan, slopes)
 
     def straighten(self) -> None:
@@ -440,6 +446,13 @@ class Layer:
         tangents. The base function acts on the grid coordinate, so where the ends of the grid move
         its part is handed to the splines before, by least squares.
         """
+        if self.base is None and not self.grid.clamped:
+            values, slopes = self._all_lines()
+            if not np.isnan(values).any():
+                # Lines go on beyond their grids, and on any other.
+                self.grid = grid
+                self.coef = values[:, None] + slopes[:, None] * grid.greville()[:, :, None]
+                return
         transfer = self.grid.refit_to(grid, extend)
         moved = np.any(grid.low != self.grid.low) or np.any(grid.high != self.grid.high)
         splines = self.coef[:, : self.grid.n_splines]

@@ -42,7 +42,8 @@ class Settings:
     `shape` has the numbers of nodes from the inputs to the outputs, `arities` for every hidden
     layer the number of factors of each of its nodes: 1 for a sum node. `sites` has, for inputs that
     are codes of levels, where these lie; it is empty if none are. `shapes` is what is asked of the
-    inputs, if anything is.
+    inputs, if anything is. With `more_starts` small networks may have more than `n_restarts`; with
+    `little_noise` it is known that there is next to none.
     """
 
     shape: tuple[int, ...]
@@ -68,6 +69,7 @@ class Settings:
     shapes: Shapes | None = None
     interactions: Interactions = Interactions()
     more_starts: bool = False
+    little_noise: bool = False
 
 
 @dataclass

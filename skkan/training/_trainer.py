@@ -28,7 +28,7 @@ WEIGHT_STEPS = (10**0.5, 10.0)
 MAX_ROUNDS, ROUND_TOL = 20, 1e-2
 PATIENCE_BY_LAYER, PATIENCE_BY_EDGE = 1, 3
 WORTH_A_ROUND, WORTH_A_WEIGHT = 0.5, 0.25
-# Of evidence, per sample, where a finer grid is still to come.
+# Of evidence, per sample, where a finer grid is still to come, or next to no noise.
 COARSE_GAIN = 5e-3
 WORTH_A_NETWORK = 10.0
 LOOK_EVERY = 5  # solver iterations
@@ -366,10 +366,11 @@ class Trainer:
         The first state with other weights has to be better by `price`.
         """
         best = trial = state
-        since_best = 0
-        gain = WORTH_A_ROUND
-        if best.network.grid_size < self.settings.grid_sizes[-1]:
-            gain, patience = max(gain, COARSE_GAIN * self.data.total), 1
+        since_best, gain = 0, WORTH_A_ROUND
+        coarse = best.network.grid_size < self.settings.grid_sizes[-1]
+        if coarse or self.settings.little_noise:
+            gain = max(gain, COARSE_GAIN * self.data.total)
+            patience = min(patience, 1 if coarse else 2)
         for _ in range(MAX_ROUNDS):
             if since_best == patience or self._spent():
                 break

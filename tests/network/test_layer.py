@@ -165,3 +165,15 @@ def test_regrid_keeps_straight_lines_on_any_grid():
     before = layer.edge_values(x)
     layer.regrid(uneven_grid(rng, 3, 7, 3))
     assert_close(layer.edge_values(x), before, 1e-12)
+
+
+def test_straight_lines_stay_what_they_are_on_any_grid():
+    rng = np.random.default_rng(0)
+    old = SplineGrid(np.sort(rng.uniform(-1.0, 1.0, (3, 6)), axis=1), 3)
+    values, slopes = rng.normal(size=(2, 3, 2))
+    layer = Layer(old, values[:, None] + slopes[:, None] * old.greville()[:, :, None])
+    x = rng.uniform(-3.0, 3.0, (20, 3))
+    before = layer.outputs(x)
+    layer.regrid(SplineGrid(np.sort(rng.uniform(-2.0, 2.0, (3, 9)), axis=1), 3))
+    np.testing.assert_allclose(layer.outputs(x), before, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(before, values.sum(axis=0) + x @ slopes, rtol=1e-12, atol=1e-12)

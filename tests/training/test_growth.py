@@ -298,3 +298,21 @@ def test_no_direction_is_found_in_noise():
     assert direction_in(X, np.zeros(1000)) is None
     found = direction_in(X, np.sin(X[:, 2] - X[:, 5]) + 0.3 * rng.normal(size=1000))
     assert set(np.flatnonzero(found)) >= {2, 5}
+
+
+@pytest.mark.parametrize(
+    "options", [{"alpha": 1e-3}, {"sparsity": 1e-3}, {"early_stopping": True}], ids=str
+)
+def test_other_kinds_of_smoothing_have_five_nodes(case, options):
+    X, y = case
+    model = KANRegressor(**options, max_iter=60, tol=1e-3, random_state=0).fit(X, y)
+    assert model.network_.shape in {(4, 5, 1), (4, 1)}
+    assert model.score(X, y) > 0.9
+    with pytest.raises(AttributeError, match="terms_"):
+        model.terms_  # noqa: B018
+
+
+def test_other_losses_of_one_target_are_analysed(case):
+    X, y = case
+    model = KANRegressor(loss="poisson", random_state=0).fit(X, np.exp(0.5 * y))
+    assert {own.columns for own in model.terms_[:2]} == {("x1", "x2"), ("x0",)}

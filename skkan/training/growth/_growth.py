@@ -247,6 +247,8 @@ class Growth:
         if not few or not isinstance(self.problem.data, TrainingData):
             kept = np.arange(n_inputs)
         problem = on_inputs(self.problem, kept).with_room_for_sites()
+        little = bool(max(known.found.noise) < FORMULA_NOISE)
+        problem = replace(problem, settings=replace(problem.settings, little_noise=little))
         trainer = Trainer(problem, self.progress, self.rng)
         return self._or_clearly_better(own, known, trainer.run(), trainer, kept)
 

@@ -34,6 +34,8 @@ def race_weights(problem: Problem) -> list[float]:
     if problem.settings.alpha is not None or problem.validation is not None:
         return [START_WEIGHTS[0]]
     n_finalists = max(1, problem.settings.n_restarts // STARTS_PER_FINALIST)
+    if problem.settings.little_noise:
+        return [START_WEIGHTS[-1]] * n_finalists
     return [START_WEIGHTS[number % len(START_WEIGHTS)] for number in range(n_finalists)]
 
 

@@ -6,8 +6,16 @@ from estimator_data import product_data
 from problems import problem_of
 
 import skkan.training.starts._race
+from skkan import KANRegressor
 from skkan.training._problem import START_WEIGHTS, Problem
-from skkan.training.starts._race import START_SPREAD, race, race_weights, races, random_start
+from skkan.training.starts._race import (
+    START_SPREAD,
+    goes_on,
+    race,
+    race_weights,
+    races,
+    random_start,
+)
 
 HELD_OUT = product_data(20, seed=1)
 
@@ -24,6 +32,27 @@ def test_a_share_of_the_starts_is_compared_by_evidence(n_restarts, expected):
     weights = race_weights(problem_of(*product_data(), alpha=None, n_restarts=n_restarts))
     assert len(weights) == expected
     assert set(weights) == set(START_WEIGHTS[:expected])
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_small_networks_start_again_while_their_starts_disagree(seed):
+    X = np.random.default_rng(seed).uniform(-1.0, 1.0, (500, 2))
+    y = np.exp(np.sin(np.pi * X[:, 0]) + X[:, 1] ** 2)
+    model = KANRegressor((1,), grid_size=[3, 10], random_state=seed).fit(X, y)
+    assert model.score(X, y) > 1.0 - 1e-6
+
+
+def test_larger_networks_and_numbers_of_starts_are_left_alone():
+    free = {"alpha": None, "more_starts": True}
+    small = problem_of(*product_data(), **free, shape=(2, 1, 1))
+    assert goes_on(small)
+    for changes in (
+        {"shape": (2, 5, 5, 1), "arities": ((1,) * 5, (1,) * 5)},
+        {"more_starts": False},
+        {"alpha": 1e-3},
+    ):
+        options = {**free, "shape": (2, 1, 1), "arities": ((1,),), **changes}
+        assert not goes_on(problem_of(*product_data(), **options))
 
 
 def test_every_weight_has_a_race_of_its_own():
