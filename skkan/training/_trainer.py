@@ -179,11 +179,10 @@ class Trainer:
         for number, grid_size in enumerate(sizes):
             if self._spent():
                 break
-            first = number == 0
-            better = [
-                self._train_on_grid(start, grid_size, search=search and first)
-                for start in (starts if first else [self.best])
-            ]
+            first, better = number == 0, [False]
+            for start in starts if first else [self.best]:
+                if len(better) == 1 or not self._spent():
+                    better += [self._train_on_grid(start, grid_size, search=search and first)]
             smoothing = self.best.smoothing
             exact = smoothing is not None and smoothing.noise < ROUNDING
             if exact or not any(better):

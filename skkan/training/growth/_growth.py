@@ -39,6 +39,8 @@ MOST_COMPARED = 3_000_000
 PERHAPS_SMOOTH, SMOOTH = 2.3, 5.0
 # Of evidence, from interactions: an additive model, which gains some 10 at most, is behind then.
 BEYOND_ADDITIVE = 30.0
+# Degrees of freedom a sample of an additive model, above which its evidence says too much.
+MOST_USED = 0.25
 # Coefficients of main effects of several classes, which are chosen at once, at most.
 MOST_AT_ONCE = 2000
 INTERRUPTED = "Training interrupted; the best network so far is kept."
@@ -233,7 +235,8 @@ class Growth:
         except KeyboardInterrupt:
             warnings.warn(INTERRUPTED, UserWarning, stacklevel=2)
             return own
-        return result if trainer.best.log_evidence > found.evidence else own
+        flattered = result.dof > MOST_USED * self.problem.data.total
+        return result if trainer.best.log_evidence > found.evidence and not flattered else own
 
     def _raced(self, own: TrainingResult, known: Analysed) -> TrainingResult:
         """Train random networks as well, and return what the evidence prefers.
