@@ -38,7 +38,7 @@ def test_more_restarts_find_no_worse_start():
         warnings.simplefilter("ignore", ConvergenceWarning)
         losses = [
             np.mean(
-                [fit(X, y, **{**race, "random_state": s}, n_restarts=n).loss_ for s in range(8)]
+                [fit(X, y, **{**race, "random_state": s, "n_restarts": n}).loss_ for s in range(8)]
             )
             for n in (1, 8)
         ]
