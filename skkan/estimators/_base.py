@@ -153,12 +153,15 @@ class BaseKAN(
         self.random_state = random_state
         self.verbose = verbose
 
+    _analyses_streams = False
+
     def _restored_on_failure(self) -> AbstractContextManager[None]:
         return restored_on_failure(self, PRIVATE_FITTED)
 
     def _is_free(self, streaming: bool) -> bool:
         """Whether the shape of the network is left to the fit."""
-        return isinstance(self.hidden_layer_sizes, str) and not streaming
+        free = isinstance(self.hidden_layer_sizes, str)
+        return free and (not streaming or self._analyses_streams)
 
     @property
     def _analysed_loss(self) -> bool:

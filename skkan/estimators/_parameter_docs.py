@@ -16,10 +16,10 @@ hidden_layer_sizes : "auto", int or array-like, default="auto"
     and output, the additive model. ``"auto"`` leaves the shape to the fit: the functional
     analysis of variance, and other networks where the data are almost free of noise.
     With many columns and many classes, another loss of several targets, a fixed `alpha`,
-    `early_stopping`, `sparsity`, a base function, ``solver="adam"`` or `partial_fit`, it is one
-    hidden layer of five sum nodes, or of as many as there are outputs if these are more. With
-    fewer samples than such a network has edges no other network is compared: there is the
-    analysis, or no hidden layer.
+    `early_stopping`, `sparsity`, a base function, ``solver="adam"`` or `partial_fit` of a
+    classifier, it is one hidden layer of five sum nodes, or of as many as there are outputs if
+    these are more. With fewer samples than such a network has edges no other network is
+    compared: there is the analysis, or no hidden layer.
 grid_size : int or array-like of int, default=5
     Number of intervals of every grid; an edge function has ``grid_size + degree`` B-splines.
     An increasing sequence is a schedule from coarse to fine: training goes on from one grid to

@@ -17,24 +17,26 @@ from skkan.data._weighted_rows import WeightedRows
 from skkan.estimators._fitted_state import FittedState
 from skkan.estimators._targets import memberships
 from skkan.estimators._validation import rows_of
+from skkan.estimators.methods._analysed_streams import (
+    AnalysedStreamMixin,
+    check_loss,
+    check_reach,
+)
 from skkan.inspection._scores import activity_on
 from skkan.network._network import Network
-from skkan.network._scaling import Scaling
 from skkan.objective.losses._choice import SQUARED_ERROR, class_loss, regression_loss
 from skkan.objective.losses._loss import Loss
 from skkan.solvers._lm import DENSE_MAX_PARAMETERS
 from skkan.training._problem import Problem
 from skkan.training._progress import Progress
 from skkan.training._settings import Settings, State
+from skkan.training.growth._batches import AnalysedStream
 from skkan.training.streams._stream import Stream
 from skkan.training.streams._streaming import Past, learn
 from skkan.training.streams._widening import completed, widened, widened_penalty
 
 # Of the weights of batches: squares and sums of them are representable.
 SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-100, 1e100
-# In ranges of a column. Such rows lie on straight lines, whose slopes would have to be so small
-# that the functions between the samples before bend to them.
-FARTHEST = 1e8
 
 
 def _learns_in_batches(estimator: Any) -> bool:
@@ -47,7 +49,7 @@ def _learns_in_batches(estimator: Any) -> bool:
     return True
 
 
-class StreamingMixin:
+class StreamingMixin(AnalysedStreamMixin):
     """Training on one batch after the other."""
 
     network_: Network
@@ -55,7 +57,6 @@ class StreamingMixin:
     solver: str
     n_iter_: int
     loss_curve_: list[float]
-    _stream: Stream
     _settings: Callable[..., Settings]
     _train: Callable[..., None]
     _validated: Callable[..., Any]
@@ -125,15 +126,19 @@ class StreamingMixin:
             Receives phases and iterations.
         """
         samples = WeightedRows(X, target, weight).weighted().merged()
-        if hasattr(self, "network_"):
+        if not hasattr(self, "network_"):
+            self._start(samples, loss, progress)
+        elif not self._learns_by_analysis(samples, loss, progress):
             self._go_on(samples, loss, progress)
-            return
-        self._start(samples, loss, progress)
 
     def _start(self, samples: WeightedRows, loss: Loss, progress: Progress) -> None:
         """Train from scratch on all samples so far."""
         own = samples.X, samples.target, samples.weight
-        self._train(*own, loss, progress, streaming=True)
+        unit = self._state.weight_unit if hasattr(self, "network_") else 1.0
+        self._train(*own, loss, progress, streaming=True, unit=unit)
+        if self._streams_freely:
+            self._stream = AnalysedStream.started(samples, True, self.network_)
+            return
         loss = self._state.data_fit or loss
         self._stream_solver(self.network_)
         self._stream = Stream.started(samples, self.network_)
@@ -160,7 +165,7 @@ class StreamingMixin:
         stream = self._stream_so_far(loss)
         before = self.network_.copy()
         before.scaling = completed(before.scaling, X, target)
-        _check_reach(before.scaling, X)
+        check_reach(before.scaling, X)
         fresh = np.isfinite(before.scaling.input_scale) & np.isinf(
             self.network_.scaling.input_scale
         )
@@ -204,12 +209,7 @@ class StreamingMixin:
                 return phase.step(value, lambda: latest)
 
             state, expected = learn(problem, network, penalty, batch, past, callback)
-            if not np.isfinite(state.loss):
-                raise ValueError(
-                    "X or y lies so far beyond the batches before that the loss overflows "
-                    f"(largest magnitudes {np.abs(X).max():.3g} and {np.abs(target).max():.3g}). "
-                    "Remove or clip the samples."
-                )
+            check_loss(state.loss, samples)
             remember = solver == "lm"
             self._stream = stream.with_batch(
                 together,
@@ -245,29 +245,17 @@ class StreamingMixin:
         """Return the stream for the present network: after `fit`, and after changes, recalled."""
         network, state = self.network_, self._state
         stream = getattr(self, "_stream", None)
-        if stream is None:
+        if not isinstance(stream, Stream):
             return Stream.after_fit(network, state.rows, state.penalty, loss)
         if stream.is_of(network):
             return stream
         return stream.after_edit(network, state.rows, state.penalty, loss)
 
 
-def _check_reach(scaling: Scaling, X: FloatArray) -> None:
-    """Raise an error for rows so far out that training on them would ruin what is known."""
-    with np.errstate(over="ignore"):
-        beyond = np.abs(scaling.inputs(X)).max(axis=0)
-    if beyond.max() > FARTHEST:
-        column = int(beyond.argmax())
-        raise ValueError(
-            f"X lies so far beyond the batches before that nothing can be learned from it: column "
-            f"{column} has values up to {np.abs(X[:, column]).max():.3g}, more than {FARTHEST:g} "
-            "times the range that it had. Remove or clip the samples, or call fit to start anew."
-        )
-
-
 class RegressorStreamMixin(StreamingMixin):
     """`partial_fit` of the regressor."""
 
+    _analyses_streams = True
     _single_target: bool
     n_outputs_: int
     loss: str
@@ -284,8 +272,10 @@ class RegressorStreamMixin(StreamingMixin):
         calls minimise the loss of their batch, of the latest 1,000 samples before, and of all
         others as they are remembered: by value, gradient and Gauss-Newton matrix of their loss.
         For an additive model (``hidden_layer_sizes=()``) this is the same as training on all
-        samples at once. With ``solver="adam"``, or more than 2,500 parameters, a call is one pass
-        over its batch and the latest 1,000 samples, and nothing is remembered of others. See
+        samples at once. With the default shape the model is an analysis of variance, solved in
+        closed form and fitted anew to all samples when they have grown by a quarter. With
+        ``solver="adam"``, or more than 2,500 parameters, a call is one pass over its batch and the
+        latest 1,000 samples, and nothing is remembered of others. See
         :ref:`the user guide <streams>` for what is forgotten and what is not.
 
         Parameters

@@ -57,6 +57,8 @@ MAX_HALVINGS = 8
 CHANCE = 2.0
 # Samples.
 HELD = 100.0
+# Of a constant of a symbolic edge; the square of what is held beside it is representable.
+SMALLEST = 1e-100
 # Of the largest entry of the Gauss-Newton matrix.
 RIDGE = 1e-10
 
@@ -279,7 +281,9 @@ def _constant_precision(network: Network) -> FloatArray:
         inner, outer = np.abs(own[:, :1]), np.abs(own[:, 2:3])
         size = np.concatenate([inner, np.maximum(np.abs(own[:, 1:2]), inner)], axis=1)
         other = np.concatenate([outer, np.maximum(np.abs(own[:, 3:]), outer)], axis=1)
-        found[:] = HELD / np.maximum(np.concatenate([size, other], axis=1), TINY) ** 2
+        size = np.concatenate([size, other], axis=1)
+        # A constant that is zero, as in front of the function that is zero, has no size.
+        found[:] = np.where(size > SMALLEST, HELD / np.maximum(size, SMALLEST) ** 2, 0.0)
     return precision
 
 

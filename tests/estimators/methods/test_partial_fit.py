@@ -549,3 +549,10 @@ def test_a_network_with_symbols_that_explains_a_batch_stays_as_it_is():
     model = KANRegressor((), random_state=0).fit(X, y).fix_symbolic(0, 1, 0, "x")
     before = model.predict(X)
     np.testing.assert_array_equal(model.partial_fit(X[:50], y[:50]).predict(X), before)
+
+
+def test_functions_that_are_zero_do_not_make_the_loss_overflow():
+    X, y = draw(60, n_columns=2)
+    model = KANRegressor((2,), alpha=1e-6, max_iter=20, random_state=0).fit(X, y)
+    model.fix_symbolic(0, 0, 0, "0").partial_fit(X[:30], y[:30])
+    assert np.isfinite(model.loss_)
