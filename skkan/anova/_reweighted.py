@@ -34,6 +34,8 @@ FIRST_STEPS, STEPS = 4, 6
 # The last round changes neither the evidence nor the mean of the squared loss by more.
 SETTLED = 0.1
 SHORTEST = 0.03
+# Rounds without a gain in the evidence, and steps to the coefficients of the best variances.
+PATIENCE, LAST_STEPS = 3, 10
 
 
 @dataclass(frozen=True)
@@ -141,27 +143,36 @@ class Reweighted:
         if before is not None:
             coef[: len(before.coef)] = before.coef @ self.contrasts
         here = self._at(design, rows, coef)
-        last = -np.inf
+        best, waited = None, 0
         for number in range(ROUNDS if before is None else LATER_ROUNDS):
             response = self._response(here, coef)
-            found, _ = posterior(layout, response, own)
+            found, decrement = self._mode(layout, response, own, coef)
             evidence = self._evidence(layout, here, coef, found)
             if number:
                 watch(self._solution(design, here, coef, found, evidence))
-            newton = found.coef - coef.T.ravel()
-            decrement = 0.5 * float(
-                newton @ response.gram @ newton + (newton**2 / found.variances).sum()
-            )
-            if number and max(abs(evidence - last), decrement) < SETTLED:
-                break
-            last = evidence
+                gain = np.inf if best is None else evidence - best[0]
+                if gain > 0.0:
+                    best = evidence, own, coef, here
+                if max(abs(gain), decrement) < SETTLED:
+                    break
+                # Weights that follow the coefficients may send these to and fro.
+                waited = 0 if gain > SETTLED else waited + 1
+                if waited > PATIENCE:
+                    break
             steps = STEPS if number or before is not None else FIRST_STEPS
             better = maximised(layout, response, own, steps)
             own = better.logs
             coef, here = self._moved(design, rows, (coef, here), better)
+        if best is not None:
+            own, coef, here = best[1:]
+        for _ in range(LAST_STEPS):
+            found, decrement = self._mode(layout, self._response(here, coef), own, coef)
+            if decrement < SETTLED:
+                break
+            coef, here = self._moved(design, rows, (coef, here), found)
         else:
             found, _ = posterior(layout, self._response(here, coef), own)
-            evidence = self._evidence(layout, here, coef, found)
+        evidence = self._evidence(layout, here, coef, found)
         solution = self._solution(design, here, coef, found, evidence)
         return self._with_posteriors(replace(layout, copies=1), here, solution, found.logs)
 
@@ -187,6 +198,15 @@ class Reweighted:
         gram[above] = upper
         gram[above[::-1]] = upper
         return Weighted(float(value), gradient, gram)
+
+    def _mode(
+        self, layout: Layout, response: Response, logs: FloatArray, coef: FloatArray
+    ) -> tuple[Posterior, float]:
+        """Return coefficients of a fit of normal residuals, and what the step there may gain."""
+        found, _ = posterior(layout, response, logs)
+        newton = found.coef - coef.T.ravel()
+        size = newton @ response.gram @ newton + (newton**2 / found.variances).sum()
+        return found, 0.5 * float(size)
 
     def _response(self, here: Weighted, coef: FloatArray) -> Response:
         """Return the target of a fit of normal residuals that is the same to second order."""

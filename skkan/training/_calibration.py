@@ -15,6 +15,7 @@ from skkan.network._network import Network
 from skkan.objective._penalties import Penalty
 from skkan.objective.losses._calibrated import CalibratedLoss
 from skkan.objective.losses._loss import Loss
+from skkan.objective.losses._squared import SquaredLoss
 from skkan.training._constant import best_constant
 from skkan.training._problem import Problem
 from skkan.training._settings import TrainingResult
@@ -52,6 +53,9 @@ def calibrated_fit(
     """
     loss, settings = problem.loss, problem.settings
     assert isinstance(loss, CalibratedLoss)
+    if loss.spreads is None and loss.first_by_least_squares and start is None:
+        first = fit(replace(problem, loss=SquaredLoss()), None)
+        return _on_residuals(problem, first, fit)
     if loss.spreads is None:
         constant, _ = best_constant(problem.data, loss, settings.n_jobs)
         problem = _calibrated(problem, lambda inputs: np.tile(constant, (len(inputs), 1)), 0.0)
@@ -69,6 +73,25 @@ def calibrated_fit(
             start = result.network, result.penalty
         problem = replace(after, settings=replace(settings, max_iter=left))
     return problem, replace(result, n_iter=len(curve), loss_curve=curve, validation_curve=held_out)
+
+
+def _on_residuals(
+    problem: Problem, first: TrainingResult, fit: Fit
+) -> tuple[Problem, TrainingResult]:
+    loss, sample = problem.loss, problem.data.sample()
+    assert isinstance(loss, CalibratedLoss)
+    out = first.network.outputs(sample.inputs)
+    share = sample.weight / sample.weight.sum()
+    level = loss.level(sample.target - out, share)
+
+    def outputs(inputs):
+        return first.network.outputs(inputs) + level
+
+    problem = _calibrated(problem, outputs, first.dof)
+    left = max(problem.settings.max_iter - first.n_iter, 1)
+    result = fit(replace(problem, settings=replace(problem.settings, max_iter=left)), None)
+    curve = first.loss_curve + result.loss_curve
+    return problem, replace(result, n_iter=len(curve), loss_curve=curve)
 
 
 def _calibrated(

@@ -50,6 +50,7 @@ class CalibratedLoss(Loss):
     dispersions: tuple[float, ...] | None = None
 
     calibrates = True
+    first_by_least_squares = False
 
     def each(self, out: FloatArray, target: FloatArray, spread: FloatArray) -> FloatArray:
         """Return the loss of every sample and output, not divided yet."""

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from skkan._typing import FloatArray
+from skkan.data._samples import weighted_quantile
 from skkan.objective.losses._calibrated import CalibratedLoss
 
 # Of the spread of the residuals, the width in which the kink of the loss is smoothed: the quantile
@@ -36,6 +37,10 @@ class QuantileLoss(CalibratedLoss):
     quantile: float = 0.5
 
     standardises = "quantiles"
+    first_by_least_squares = True
+
+    def level(self, residual, share):
+        return weighted_quantile(residual, share, self.quantile)
 
     def each(self, out: FloatArray, target: FloatArray, spread: FloatArray) -> FloatArray:
         """Return the loss; see :class:`CalibratedLoss`."""
