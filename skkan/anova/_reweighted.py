@@ -71,7 +71,7 @@ class _Curvature:
         out = matrix @ self.coef @ self.contrasts.T
         value = self.loss.value(out, block.target, block.weight)
         pull = self.loss.gradient(out, block.target, block.weight) @ self.contrasts
-        factor = self.loss.curvature_factor(out, block.target, block.weight)
+        factor = self.loss.expected_curvature_factor(out, block.target, block.weight)
         factor = np.einsum("nkm,kc->ncm", factor, self.contrasts)
         weights = np.einsum("ncm,ndm->ncd", factor, factor)
         copies = weights.shape[1]
@@ -184,7 +184,7 @@ class Reweighted:
     ) -> tuple[FloatArray, FloatArray]:
         """Return derivatives by the outputs; see :class:`skkan.anova._families.Family`."""
         weight = self.total * block.weight
-        factor = self.loss.curvature_factor(outputs, block.target, weight)
+        factor = self.loss.expected_curvature_factor(outputs, block.target, weight)
         return -self.loss.gradient(outputs, block.target, weight), (factor**2).sum(axis=2)
 
     def _at(self, design: Design, rows: Rows, coef: FloatArray) -> Weighted:

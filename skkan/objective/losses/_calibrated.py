@@ -31,6 +31,8 @@ from skkan.objective.losses._loss import Loss
 LEAST_SPREAD, LEAST_DISPERSION = 1e-8, 1e-16
 # Of the mean absolute residual, where more than half of the residuals are zero.
 LEAST_SHARE = 1e-3
+# Of what holds an output where its sample is left out.
+LEAST_KEPT = 0.1
 NORMAL_MAD = 0.6744897501960817
 
 
@@ -44,13 +46,20 @@ class CalibratedLoss(Loss):
         Scale of the residuals of every output, for losses that ask for it; by default 1.
     dispersions : tuple of float, optional
         What is divided by, by default 1.
+    bends : tuple of float, optional
+        Mean curvature of every output, not divided yet.
     """
 
     spreads: tuple[float, ...] | None = None
     dispersions: tuple[float, ...] | None = None
+    bends: tuple[float, ...] | None = None
 
     calibrates = True
-    first_by_least_squares = False
+    by_means = False
+    """Whether the units are those of the residuals of a fit of means, shifted.
+
+    A fit of a loss with a kink leaves residuals there, the more so the smaller these units are.
+    """
 
     def each(self, out: FloatArray, target: FloatArray, spread: FloatArray) -> FloatArray:
         """Return the loss of every sample and output, not divided yet."""
@@ -62,6 +71,10 @@ class CalibratedLoss(Loss):
 
     def bend(self, out: FloatArray, target: FloatArray, spread: FloatArray) -> FloatArray:
         """Return its curvature, or what is taken for that."""
+        raise NotImplementedError
+
+    def level(self, residual: FloatArray, share: FloatArray) -> FloatArray:
+        """Return the best constants of some residuals, for weights that sum to 1."""
         raise NotImplementedError
 
     def value(self, out: FloatArray, target: FloatArray, weight: FloatArray) -> float:
@@ -78,6 +91,29 @@ class CalibratedLoss(Loss):
         """Return the roots of the weighted curvatures on the diagonal."""
         bend = weight[:, None] * self.bend(out, target, self._spread) / self._dispersion
         return np.sqrt(bend)[:, :, None] * np.eye(out.shape[1])
+
+    def left_out(
+        self, out: FloatArray, target: FloatArray, weight: FloatArray, variance: FloatArray
+    ) -> FloatArray:
+        """Return what the outputs would be without the sample that they are for.
+
+        That is one step of Newton's method for all other samples.
+
+        Parameters
+        ----------
+        out, target : ndarray of shape (n_samples, n_outputs)
+            A fit.
+        weight : ndarray of shape (n_samples,)
+            Weights in numbers of samples.
+        variance : ndarray of shape (n_samples, n_outputs)
+            Posterior variances of the outputs.
+        """
+        share = variance * weight[:, None] / self._dispersion
+        # Which samples a fit has left at a kink says nothing of others.
+        bend = self.bend(out, target, self._spread) if self.bends is None else self.bends
+        kept = 1.0 - share * np.asarray(bend)
+        step = share * self.slope(out, target, self._spread) / np.maximum(kept, LEAST_KEPT)
+        return out + step
 
     @property
     def _spread(self) -> FloatArray:
@@ -115,7 +151,12 @@ class CalibratedLoss(Loss):
         slopes = share @ self.slope(out, target, spread) ** 2
         bends = np.maximum(share @ self.bend(out, target, spread), np.finfo(float).tiny)
         dispersion = np.maximum(slopes / bends / unused, LEAST_DISPERSION)
-        return replace(self, spreads=tuple(spread.tolist()), dispersions=tuple(dispersion.tolist()))
+        return replace(
+            self,
+            spreads=tuple(spread.tolist()),
+            dispersions=tuple(dispersion.tolist()),
+            bends=tuple(bends.tolist()),
+        )
 
     def residual_spread(self, out: FloatArray, target: FloatArray, share: FloatArray) -> FloatArray:
         """Return the scale of the residuals of every output, in the median of their magnitudes."""

@@ -61,6 +61,12 @@ class Loss:
         """Return ``A`` of shape (n_samples, n_outputs, n_columns)."""
         raise NotImplementedError
 
+    def expected_curvature_factor(
+        self, out: FloatArray, target: FloatArray, weight: FloatArray
+    ) -> FloatArray:
+        """Return :meth:`curvature_factor`, or its mean where that jumps from sample to sample."""
+        return self.curvature_factor(out, target, weight)
+
     def target_for(self, out: FloatArray, pull: FloatArray) -> FloatArray:
         """Return targets at which the derivative of the loss by `out` is ``-pull``.
 

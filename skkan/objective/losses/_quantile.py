@@ -37,9 +37,10 @@ class QuantileLoss(CalibratedLoss):
     quantile: float = 0.5
 
     standardises = "quantiles"
-    first_by_least_squares = True
+    by_means = True
 
-    def level(self, residual, share):
+    def level(self, residual: FloatArray, share: FloatArray) -> FloatArray:
+        """Return the quantile of the residuals."""
         return weighted_quantile(residual, share, self.quantile)
 
     def each(self, out: FloatArray, target: FloatArray, spread: FloatArray) -> FloatArray:
@@ -58,3 +59,12 @@ class QuantileLoss(CalibratedLoss):
         size = np.maximum(np.abs(z), 1.0)
         outer = 0.5 * OUTER_SHARE * np.tanh(0.5 * size) / size
         return np.maximum(expit(z) * expit(-z), outer) / width
+
+    def expected_curvature_factor(
+        self, out: FloatArray, target: FloatArray, weight: FloatArray
+    ) -> FloatArray:
+        """Return what the mean curvature would give; see :class:`Loss`."""
+        if self.bends is None:
+            return self.curvature_factor(out, target, weight)
+        bend = weight[:, None] * np.array(self.bends) / self._dispersion
+        return np.sqrt(bend)[:, :, None] * np.eye(out.shape[1])
