@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import make_friedman1
 from sklearn.metrics import d2_tweedie_score
 
 from skkan import KANRegressor
@@ -43,6 +44,19 @@ def test_outliers_do_not_shift_a_robust_fit(loss):
     before, after = (model(loss).fit(X, own).predict(X) for own in (y, moved))
     assert abs(np.mean(after - before)) < 0.1 * NOISE
     assert np.std(after - curve(X)) < 0.3 * NOISE
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.8])
+def test_default_quantiles_cover_their_share_of_new_targets(quantile):
+    shares = []
+    for seed in range(3):
+        X, y = make_friedman1(2400, n_features=5, noise=1.0, random_state=seed)
+        model = KANRegressor(loss="quantile", quantile=quantile, random_state=0)
+        model.fit(X[:400], y[:400])
+        below = model.predict(X[400:])
+        shares.append(np.mean(y[400:] <= below))
+        assert model.score(X[400:], y[400:]) > 0.6
+    assert np.mean(shares) == pytest.approx(quantile, abs=0.03)
 
 
 @pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
