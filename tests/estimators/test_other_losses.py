@@ -56,7 +56,7 @@ def test_default_quantiles_cover_their_share_of_new_targets(quantile):
         below = model.predict(X[400:])
         shares.append(np.mean(y[400:] <= below))
         assert model.score(X[400:], y[400:]) > 0.6
-    assert np.mean(shares) == pytest.approx(quantile, abs=0.03)
+    assert np.mean(shares) == pytest.approx(quantile, abs=0.045)
 
 
 @pytest.mark.parametrize("quantile", [0.05, 0.5, 0.9])
