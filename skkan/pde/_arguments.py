@@ -14,7 +14,7 @@ from skkan.pde.training._options import Options
 
 # Hidden nodes and grids where none are asked for, with one variable and with more.
 DEFAULT_WIDTH = 5
-ONE_VARIABLE_GRIDS, GRIDS = (10, 20, 40), (5, 10)
+ONE_VARIABLE_GRIDS, GRIDS, TENSOR_GRIDS = (10, 20, 40), (5, 10), (10, 20, 40)
 
 
 class AsWritten(dict[Any, Any]):
@@ -61,6 +61,11 @@ def check_options(solver: Any, domain: Domain) -> None:
             )
     if solver.n_products is not None and one:
         raise ValueError("n_products needs several variables; with one, leave it out.")
+    if isinstance(solver.n_products, str) and not (domain.is_box and domain.n_variables <= 3):
+        raise ValueError(
+            'n_products="all" needs a box of two or three variables; give a number of products, or '
+            "hidden_layer_sizes."
+        )
     _arities(solver.hidden_layer_sizes, one)
     _arities(solver.function_hidden_layer_sizes, one)
     _grid_sizes(solver.grid_size, one)
@@ -86,12 +91,17 @@ def options_of(solver: Any, statement: Statement) -> Options:
         )
     starts = mapping_of("parameters", solver.parameters)
     arities = _arities(solver.hidden_layer_sizes, one)
-    if solver.n_products is not None:
+    tensor = isinstance(solver.n_products, str)
+    if solver.n_products is not None and not tensor:
         arities = ((statement.domain.n_variables,) * int(solver.n_products),)
     return Options(
         arities=arities,
-        separable=solver.n_products is not None,
-        grid_sizes=_grid_sizes(solver.grid_size, one),
+        separable=solver.n_products is not None and not tensor,
+        tensor=tensor,
+        marching=None
+        if solver.marching is None
+        else marching_variable(solver.marching, statement.domain),
+        grid_sizes=_grid_sizes(solver.grid_size, one, tensor),
         degree=int(solver.degree),
         n_restarts=int(solver.n_restarts),
         max_iter=int(solver.max_iter),
@@ -117,8 +127,10 @@ def _arities(sizes: Any, one: bool) -> Arities:
     return parsed(sizes)
 
 
-def _grid_sizes(grid_size: Any, one: bool) -> tuple[int, ...]:
+def _grid_sizes(grid_size: Any, one: bool, tensor: bool = False) -> tuple[int, ...]:
     if isinstance(grid_size, str):
+        if tensor:
+            return TENSOR_GRIDS
         return ONE_VARIABLE_GRIDS if one else GRIDS
     sizes = np.atleast_1d(np.asarray(grid_size, dtype=object)).tolist()
     whole = all(is_integer(own) for own in sizes)

@@ -26,6 +26,7 @@ from skkan.pde._arguments import (
 from skkan.pde._pickling import decoded, encoded
 from skkan.pde._solution_methods import SolutionMixin
 from skkan.pde.problem._domain import Domain, domain_of
+from skkan.pde.problem._model import Model
 from skkan.pde.problem._statement import Statement, statement_of
 from skkan.pde.solution._findings import law_arguments, residual_sizes, standard_errors
 from skkan.pde.solution._laws import Law
@@ -33,6 +34,7 @@ from skkan.pde.solution._solution import Solution
 from skkan.pde.training._marching import march
 from skkan.pde.training._options import Options, Outcome
 from skkan.pde.training._schedule import Schedule
+from skkan.pde.training._tensor_schedule import TensorSchedule
 from skkan.training._progress import CallbackSupportMixin, Progress
 
 # Residuals above this share of the equation's terms get a warning.
@@ -203,7 +205,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "n_products": [Interval(Integral, 1, None, closed="left"), None],
+        "n_products": [Interval(Integral, 1, None, closed="left"), StrOptions({"all"}), None],
         "degree": [Interval(Integral, 2, 15, closed="both")],
         "exact_conditions": ["boolean"],
         "n_points": [Interval(Integral, 1, None, closed="left"), None],
@@ -225,7 +227,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         *,
         parameters: Any = None,
         hidden_layer_sizes: ArrayLike | str = "auto",
-        n_products: int | None = None,
+        n_products: int | str | None = None,
         grid_size: int | ArrayLike | str = "auto",
         degree: int = 5,
         exact_conditions: bool = False,
@@ -307,7 +309,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         progress = Progress(self, self._fitted, X, y)  # type: ignore[arg-type]
         if self.marching is None:
-            outcome = Schedule(statement, options, progress, rng, measurements).run()
+            outcome = _schedule(options)(statement, options, progress, rng, measurements).run()
             solution = Solution.of(outcome.model)
         else:
             solution, outcome = self._march(statement, options, progress, rng, measurements)
@@ -335,15 +337,20 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
             domain: Domain,
             conditions: list[Any],
             known: Mapping[Any, Any],
-            start: Network | None,
+            start: Model | None,
         ) -> tuple[Statement, Outcome]:
             own = self._statement(domain, conditions, known, measured=True)
-            return own, Schedule(own, options, progress, rng, start=start).run()
+            return own, _schedule(options)(own, options, progress, rng, start=start).run()
 
         conditions = self.conditions
         conditions = list(conditions) if isinstance(conditions, (list, tuple)) else [conditions]
         solution, outcomes = march(
-            statement.domain, variable, statement.vocabulary, conditions, solve
+            statement.domain,
+            variable,
+            statement.vocabulary,
+            conditions,
+            solve,
+            tensor=options.tensor,
         )
         return solution, replace(
             outcomes[-1],
@@ -451,6 +458,10 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({name: decoded(own) for name, own in state.items()})
+
+
+def _schedule(options: Options) -> type[Schedule]:
+    return TensorSchedule if options.tensor else Schedule
 
 
 def _in_user_units(model: Any) -> Network:

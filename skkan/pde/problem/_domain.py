@@ -324,3 +324,23 @@ def on_faces(
         unit = draw(len(free), seed=rng).random(n_points)
         X[:, list(free)] = domain.low[list(free)] + (domain.high - domain.low)[list(free)] * unit
     return X
+
+
+def warped(domain: Domain, X: FloatArray, ends: Sequence[FloatArray]) -> FloatArray:
+    """Return points of a box moved so that even ones become as dense as breakpoints.
+
+    Parameters
+    ----------
+    domain : Domain
+        The box.
+    X : ndarray of shape (n_points, n_variables)
+        Points.
+    ends : sequence of ndarray of shape (n_intervals + 1,)
+        Breakpoints of every variable, from -1 to 1.
+    """
+    span = domain.high - domain.low
+    unit = (X - domain.low) / span
+    for own, breakpoints in zip(unit.T, ends, strict=True):
+        places = np.linspace(0.0, 1.0, len(breakpoints))
+        own[:] = 0.5 * (np.interp(own, places, breakpoints) + 1.0)
+    return np.asarray(domain.low + span * unit)

@@ -22,6 +22,7 @@ from skkan.network.derivatives._jet_trace import JetTrace, LayerFeatures, layer_
 from skkan.network.derivatives._jets import Jet, JetOrders, MultiIndex
 from skkan.pde.problem._equations import evaluated
 from skkan.pde.problem._separable import sought
+from skkan.pde.problem._tensor import Tensor, TensorPoints, sparse_columns
 
 
 @dataclass(frozen=True)
@@ -175,21 +176,29 @@ class Fields:
         pull: bool,
         sought: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._points, self._n_unknowns = points, layers[-1].n_out
+        self._points: PointSet | TensorPoints = points
+        self._n_unknowns = layers[-1].n_out
         self._sought = sought
         self._trace = JetTrace(
             layers, points.inputs, points.orders, points.first_features(layers[0]), pull
         )
-        self.jets: list[Jet] = []
-        for k, (shift, factor) in enumerate(points.ansatz):
-            own: Jet = [None if part is None else part[:, k] for part in self._trace.outputs]
-            product = points.orders.multiplied(factor, own)
-            self.jets.append(
+        outputs = self._trace.outputs
+        parts = range(self._n_unknowns)
+        self.jets = self._with_ansatz(
+            [[None if own is None else own[:, k] for own in outputs] for k in parts]
+        )
+
+    def _with_ansatz(self, outputs: Sequence[Jet]) -> list[Jet]:
+        found: list[Jet] = []
+        for own, (shift, factor) in zip(outputs, self._points.ansatz, strict=True):
+            product = self._points.orders.multiplied(factor, own)
+            found.append(
                 [
                     a if b is None else b if a is None else a + b
                     for a, b in zip(shift, product, strict=True)
                 ]
             )
+        return found
 
     def derivative(self, unknown: int, index: MultiIndex) -> FloatArray | float:
         """Return a derivative of an unknown at all points."""
@@ -242,6 +251,42 @@ class Fields:
         return found if self._sought is None else found[self._sought]
 
 
+class TensorFields(Fields):
+    """The unknowns at a set of points, of tensor splines.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The splines.
+    points : TensorPoints
+        The points.
+    """
+
+    def __init__(self, tensor: Tensor, points: TensorPoints) -> None:
+        self._points, self._n_unknowns = points, len(tensor.coef)
+        self._places, self._n_splines = points, tensor.coef[0].size
+        self.jets = self._with_ansatz(tensor.jets(points))
+
+    def sparse(
+        self, weights: dict[tuple[int, MultiIndex], FloatArray], n_seeds: int
+    ) -> tuple[NDArray[np.intp], FloatArray]:
+        """Return what :meth:`jacobian` sets, as columns and data for every point."""
+        seeds = self._seeds(weights, n_seeds)
+        return sparse_columns(self._places, seeds, self._n_unknowns, self._n_splines)
+
+    def jacobian(self, weights: dict[tuple[int, MultiIndex], FloatArray], out: FloatArray) -> None:
+        """Set the derivatives of weighted sums of derivatives by the coefficients."""
+        columns, data = self.sparse(weights, out.shape[1])
+        out[:] = 0.0
+        np.put_along_axis(out, np.broadcast_to(columns[:, None, :], data.shape), data, axis=2)
+
+    def gradient(self, weights: dict[tuple[int, MultiIndex], FloatArray]) -> FloatArray:
+        """Return the sum over the points of a weighted sum, by the coefficients."""
+        columns, data = self.sparse({key: own[:, None] for key, own in weights.items()}, 1)
+        size = self._n_unknowns * self._n_splines
+        return np.bincount(columns.ravel(), data.ravel(), size)
+
+
 @dataclass
 class Model:
     """Everything that is sought.
@@ -268,6 +313,9 @@ class Model:
         Whether the network is a sum of products of functions of one variable each.
     only : int or None
         The variable whose functions alone are sought, of a separable network.
+    tensor : Tensor or None
+        Splines that the unknowns are in place of a network; that of the same function is laid
+        down by :meth:`settle`.
     """
 
     variables: tuple[Any, ...]
@@ -280,22 +328,27 @@ class Model:
     frozen: bool = False
     separable: bool = False
     only: int | None = None
+    tensor: Tensor | None = None
 
     @property
     def sought(self) -> NDArray[np.bool_] | None:
         """Which of the network's parameters are sought; None for all."""
         return sought(self.network, self.only) if self.separable else None
 
-    def fields(self, points: PointSet, pull: bool) -> Fields:
+    def fields(self, points: PointSet | TensorPoints, pull: bool) -> Fields:
         """Return the unknowns at points that :meth:`points` has prepared."""
+        if isinstance(points, TensorPoints):
+            assert self.tensor is not None
+            return TensorFields(self.tensor, points)
         return Fields(self.network.layers, points, pull, self.sought if pull else None)
 
     @property
     def sizes(self) -> list[int]:
         """Numbers of parameters: of the network, of every law, of the numbers."""
         mask = self.sought
+        n_own = self.network.n_parameters if mask is None else int(mask.sum())
         return [
-            self.network.n_parameters if mask is None else int(mask.sum()),
+            n_own if self.tensor is None else self.tensor.coef.size,
             *(law.n_parameters for law in self.laws),
             len(self.scalars),
         ]
@@ -331,11 +384,18 @@ class Model:
             network=self.network.copy(),
             laws=tuple(law.copy() for law in self.laws),
             scalars=self.scalars.copy(),
+            tensor=None if self.tensor is None else self.tensor.copy(),
         )
+
+    def settle(self) -> None:
+        """Lay down the network that is the same function as the tensor splines, if there are."""
+        if self.tensor is not None:
+            self.network = self.tensor.network()
 
     def get_parameters(self) -> FloatArray:
         """Return all parameters as one vector."""
-        own, mask = self.network.get_parameters(), self.sought
+        mask = self.sought
+        own = self.network.get_parameters() if self.tensor is None else self.tensor.coef.ravel()
         parts = [own if mask is None else own[mask], *(law.get_parameters() for law in self.laws)]
         return np.concatenate([*parts, self.scalars])
 
@@ -346,20 +406,28 @@ class Model:
         if mask is not None:
             wide = self.network.get_parameters()
             wide[mask] = parts[0]
-        self.network.set_parameters(wide)
+        if self.tensor is None:
+            self.network.set_parameters(wide)
+        else:
+            self.tensor.coef = wide.reshape(self.tensor.coef.shape).copy()
         for law, own in zip(self.laws, parts[1:-1], strict=True):
             law.set_parameters(own)
         self.scalars = parts[-1].copy()
 
-    def points(self, X: FloatArray, indices: Iterable[MultiIndex]) -> PointSet:
+    def points(
+        self, X: FloatArray, indices: Iterable[MultiIndex]
+    ) -> PointSet | TensorPoints:
         """Prepare points, shape (n_points, n_variables), for some derivatives."""
         orders = JetOrders(indices, len(self.variables))
         jets = [own.jets(self.variables, X, orders) for own in self.ansatz]
+        if self.tensor is not None:
+            half = 0.5 * (self.inputs.high - self.inputs.low)
+            return self.tensor.points((X - self.inputs.low) / half - 1.0, half, orders, jets)
         return PointSet(orders, self.inputs.jet(X, orders), jets)
 
     def derivative(self, X: FloatArray, index: MultiIndex) -> FloatArray:
         """Return a derivative of all unknowns, shape (n_points, n_unknowns)."""
-        found = np.empty((len(X), self.network.shape[-1]))
+        found = np.empty((len(X), len(self.ansatz)))
         for start in range(0, len(X), ROWS):
             part = slice(start, start + ROWS)
             fields = self.fields(self.points(X[part], [index]), pull=False)

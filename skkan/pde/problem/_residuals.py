@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 
 from skkan._typing import FloatArray
 from skkan.network.derivatives._jet_trace import JetTrace
 from skkan.network.derivatives._jets import Jet, JetOrders, MultiIndex
 from skkan.pde.problem._equations import Atom, Compiled, Lowered, Vocabulary, evaluated
-from skkan.pde.problem._model import ROWS, Model, PointSet
+from skkan.pde.problem._model import ROWS, Fields, Model, PointSet, TensorFields
+from skkan.pde.problem._tensor import TensorPoints
 
 Slopes = dict[tuple[int, int], FloatArray]
 
@@ -106,10 +108,44 @@ class Chunk:
 
     n_points: int
     columns: list[FloatArray]
-    places: list[PointSet]
+    places: list[PointSet | TensorPoints]
 
 
-class Group:
+class Rows:
+    """Rows of one kind, whose Jacobian is dense, or sparse for tensor splines."""
+
+    weights: FloatArray
+
+    def curvatures(self, model: Model, constants: Sequence[float]) -> FloatArray:
+        """Return the sums of squares of the Jacobian by the network, one for every weight."""
+        total = np.zeros(len(self.weights))
+        first = model.slices[0]
+        if model.tensor is None:
+            for _, jacobian in self.rows(model, constants, want_jacobian=True):
+                assert jacobian is not None
+                squares = np.einsum("np,np->n", jacobian[:, first], jacobian[:, first])
+                total += squares.reshape(-1, len(total)).sum(axis=0)
+            return total
+        for _, sparse in self.sparse_rows(model, constants):
+            own = sparse[:, : first.stop]
+            squares = np.asarray(own.multiply(own).sum(axis=1)).ravel()
+            total += squares.reshape(-1, len(total)).sum(axis=0)
+        return total
+
+    def rows(
+        self, model: Model, constants: Sequence[float], want_jacobian: bool
+    ) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+        """Yield weighted residuals and their Jacobian, by chunk."""
+        raise NotImplementedError
+
+    def sparse_rows(
+        self, model: Model, constants: Sequence[float]
+    ) -> Iterator[tuple[FloatArray, csr_array]]:
+        """Yield the same of tensor splines, with a sparse Jacobian."""
+        raise NotImplementedError
+
+
+class Group(Rows):
     """Expressions at the same points.
 
     Parameters
@@ -182,6 +218,18 @@ class Group:
                 jacobian = jacobian.reshape(values.size, -1)
             yield values.ravel(), jacobian
 
+    def sparse_rows(
+        self, model: Model, constants: Sequence[float]
+    ) -> Iterator[tuple[FloatArray, csr_array]]:
+        """Yield the same of tensor splines, with a sparse Jacobian."""
+        scale = self.weights / np.sqrt(len(self.X))
+        for chunk in self.chunks(model):
+            at = Evaluation(self.formula, model, chunk, constants, pull=True)
+            jacobian = at.sparse_jacobian()
+            n_local = len(jacobian.data) // (chunk.n_points * len(scale))
+            jacobian.data *= np.repeat(np.tile(scale, chunk.n_points), n_local)
+            yield (at.values * scale).ravel(), jacobian
+
 
 class Evaluation:
     """A formula at a chunk of points.
@@ -251,33 +299,66 @@ class Evaluation:
 
     def jacobian(self) -> FloatArray:
         """Return the derivatives, shape (n_points, n_expressions, n_parameters)."""
-        formula, model, n = self._formula, self._model, self._chunk.n_points
-        q = formula.n_expressions
+        model, n, q = self._model, self._chunk.n_points, self._formula.n_expressions
         by = self._by_own()
         out = np.zeros((n, q, model.n_parameters))
-        parts = model.slices
-        for place, fields in enumerate(self._fields):
-            weights = {
-                (atom.function, atom.index): by[k]
-                for k, atom in enumerate(formula.atoms)
-                if atom.place == place and by[k] is not None
-            }
-            if not weights:
-                continue
-            if place == 0:
-                fields.jacobian(weights, out[:, :, parts[0]])
+        first = model.slices[0]
+        for number, (fields, weights) in enumerate(self._weighted(by)):
+            if number == 0:
+                fields.jacobian(weights, out[:, :, first])
             else:
                 more = np.empty((n, q, model.sizes[0]))
                 fields.jacobian(weights, more)
-                out[:, :, parts[0]] += more
+                out[:, :, first] += more
+        self._add_tail(by, out[:, :, first.stop :])
+        return out
+
+    def sparse_jacobian(self) -> csr_array:
+        """Return the same of tensor splines, shape (n_points * n_expressions, n_parameters)."""
+        model, n, q = self._model, self._chunk.n_points, self._formula.n_expressions
+        by = self._by_own()
+        columns, data = [np.zeros((n, 0), dtype=np.intp)], [np.zeros((n, q, 0))]
+        for fields, weights in self._weighted(by):
+            assert isinstance(fields, TensorFields)
+            own = fields.sparse(weights, q)
+            columns.append(own[0])
+            data.append(own[1])
+        size, n_tail = model.sizes[0], model.n_parameters - model.sizes[0]
+        if n_tail:
+            tail = np.zeros((n, q, n_tail))
+            self._add_tail(by, tail)
+            columns.append(np.tile(size + np.arange(n_tail), (n, 1)))
+            data.append(tail)
+        places, values = np.concatenate(columns, axis=1), np.concatenate(data, axis=2)
+        starts = np.arange(n * q + 1) * places.shape[1]
+        return csr_array(
+            (values.ravel(), np.repeat(places, q, axis=0).ravel(), starts),
+            shape=(n * q, model.n_parameters),
+        )
+
+    def _weighted(
+        self, by: list[Any]
+    ) -> Iterator[tuple[Fields, dict[tuple[int, MultiIndex], FloatArray]]]:
+        """Yield the unknowns at every place, and the derivatives by those of them."""
+        for place, fields in enumerate(self._fields):
+            weights = {
+                (atom.function, atom.index): by[k]
+                for k, atom in enumerate(self._formula.atoms)
+                if atom.place == place and by[k] is not None
+            }
+            if weights:
+                yield fields, weights
+
+    def _add_tail(self, by: list[Any], out: FloatArray) -> None:
+        """Set derivatives by what comes behind the network: laws and numbers."""
+        model = self._model
         self._add_laws(out)
-        first = len(formula.atoms)
-        slopes = model.number_slopes()
+        first, slopes = len(self._formula.atoms), model.number_slopes()
+        start = model.slices[-1].start - model.sizes[0]
         for k in range(len(model.scalars)):
             own = by[first + k]
             if own is not None:
-                out[:, :, parts[-1].start + k] = own * slopes[k]
-        return out
+                out[:, :, start + k] = own * slopes[k]
 
     def gradient(self, weights: FloatArray) -> FloatArray:
         """Return the sum over points of the first expression times weights, by the parameters."""
@@ -348,12 +429,13 @@ class Evaluation:
                         seed = seeds[k] = np.zeros((len(slope), 1, out.shape[1]))
                     seed[:, 0, row] += orders.factorials[k] * slope
             part = model.slices[1 + number]
+            part = slice(part.start - model.sizes[0], part.stop - model.sizes[0])
             more = np.empty((*out.shape[:2], model.sizes[1 + number]))
             trace.jacobian(seeds, more)
             out[:, :, part] += more
 
 
-class IntegralGroup:
+class IntegralGroup(Rows):
     """A condition on integrals over the domain, one row.
 
     Parameters
@@ -418,6 +500,13 @@ class IntegralGroup:
             jacobian *= self.weights[0]
         yield values[0] * self.weights[0], jacobian
 
+    def sparse_rows(
+        self, model: Model, constants: Sequence[float]
+    ) -> Iterator[tuple[FloatArray, csr_array]]:
+        """Yield the same of tensor splines, with a sparse Jacobian."""
+        for values, jacobian in self.rows(model, constants, want_jacobian=True):
+            yield values, csr_array(jacobian)
+
 
 class Residuals:
     """Half the sum of squares of all rows, as the solvers want it.
@@ -476,6 +565,15 @@ class Residuals:
         with np.errstate(all="ignore"):
             residuals = self.residuals(parameters)
             return 0.5 * float(residuals @ residuals)
+
+    def sparse(self, parameters: FloatArray) -> tuple[FloatArray, csr_array]:
+        """Return all rows and their sparse Jacobian, of tensor splines."""
+        self.model.set_parameters(parameters)
+        parts = [
+            own for group in self.groups for own in group.sparse_rows(self.model, self.constants)
+        ]
+        rows = np.concatenate([values for values, _ in parts])
+        return rows, csr_array(vstack([own for _, own in parts], format="csr"))
 
     def normal_equations(self, parameters: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Return objective, gradient and Gauss-Newton matrix."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skkan._typing import FloatArray
 from skkan.network._layer import Layer
 from skkan.network._network import Network
+from skkan.network._scaling import Scaling
 from skkan.network.functions._symbolic_edge import N_PARAMETERS, SymbolicEdge
 from skkan.symbolic.library._symbols import get_symbol
 
@@ -36,20 +37,38 @@ def separable(network: Network, variables: Sequence[int], rng: np.random.Generat
         Source of the weights of the nodes, where there are several outputs.
     """
     first, last = network.layers
-    n_factors = first.arities[0]
-    factor = np.arange(first.n_subnodes) % n_factors
-    active = np.asarray(variables)[:, None] == factor
-    straight = get_symbol("x")
     weights = np.ones((last.n_in, last.n_subnodes))
     if last.n_subnodes > 1:
         weights = rng.normal(size=weights.shape)
+    return product_network(first, last, variables, weights, network.scaling)
+
+
+def product_network(
+    first: Layer, last: Layer, variables: Sequence[int], weights: FloatArray, scaling: Scaling
+) -> Network:
+    """Return a network of product nodes with factors of one variable each.
+
+    Parameters
+    ----------
+    first, last : Layer
+        Product nodes, with a factor for every variable, and sums of them.
+    variables : sequence of int
+        The variable that every input belongs to.
+    weights : ndarray of shape (n_nodes, n_outputs)
+        Of the products in the sums.
+    scaling : Scaling
+        Of the network.
+    """
+    factor = np.arange(first.n_subnodes) % first.arities[0]
+    active = np.asarray(variables)[:, None] == factor
+    straight = get_symbol("x")
     symbols = {
         key: SymbolicEdge(straight, np.array([1.0, 0.0, weight, 0.0]))
         for key, weight in np.ndenumerate(weights)
     }
     ends = Layer(last.grid, np.zeros_like(last.coef), None, None, symbols)
     starts = Layer(first.grid, first.coef.copy(), None, active, None, first.arities)
-    return Network([starts, ends], network.scaling)
+    return Network([starts, ends], scaling)
 
 
 def sought(network: Network, variable: int | None = None) -> NDArray[np.bool_]:

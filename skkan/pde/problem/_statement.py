@@ -19,7 +19,7 @@ from skkan.pde.problem._conditions import (
     periodic_variable,
     read_condition,
 )
-from skkan.pde.problem._domain import Domain, on_faces
+from skkan.pde.problem._domain import Domain, on_faces, warped
 from skkan.pde.problem._equations import (
     Lowering,
     Vocabulary,
@@ -80,12 +80,21 @@ class Statement:
         atoms = [*self.equations.atoms, *(a for own in self.conditions for a in atoms_of(own))]
         return max((sum(atom.index) for atom in atoms), default=0)
 
+    @property
+    def has_integrals(self) -> bool:
+        """Whether some conditions are on integrals, as those that fix the norm of a state."""
+        return any(own.outer is not None for own in self.conditions)
+
     def interior_group(self, X: FloatArray) -> Group:
         """Return the residuals of the equations at points."""
         return Group("equations", self.equations, X, known=self.known)
 
     def condition_groups(
-        self, n_line: int, n_face: int, rng: np.random.Generator
+        self,
+        n_line: int,
+        n_face: int,
+        rng: np.random.Generator,
+        ends: Sequence[FloatArray] | None = None,
     ) -> list[Group | IntegralGroup]:
         """Return the residuals of the conditions.
 
@@ -95,6 +104,8 @@ class Statement:
             Numbers of points of conditions in one free variable and in more.
         rng : numpy.random.Generator
             Source of the points.
+        ends : sequence of ndarray of shape (n_intervals + 1,), optional
+            Breakpoints of every variable, from -1 to 1, which points are to be as dense as.
         """
         groups: list[Group | IntegralGroup] = []
         for own in self.conditions:
@@ -116,6 +127,8 @@ class Statement:
             else:
                 n = n_line if len(own.free) == 1 else n_face
                 X = on_faces(self.domain, own.free, n, rng)
+                if ends is not None:
+                    X = warped(self.domain, X, ends)
             groups.append(Group(own.name, own.formula, X, data, self.known))
         return groups
 

@@ -8,7 +8,9 @@ from skkan.pde.problem._model import Model
 
 # Share of even knots, beside those by residuals.
 EVEN = 0.25
-SITES_OF_BENDS, LINES, SITES_OF_RESIDUALS = 201, 40, 2049
+# Of densities by shares of the residuals: even knots, power, least share, that of neighbours.
+EVEN_SHARE, POWER, LEAST_PART, NEIGHBOURS = 0.15, 0.125, 1e-12, 0.1
+SITES_OF_BENDS, LINES, SITES_OF_RESIDUALS = 201, 40, 4097
 
 
 def by_residual(
@@ -52,6 +54,39 @@ def by_residual(
     where = np.clip(np.searchsorted(ends, sites, side="right") - 1, 0, n_intervals - 1)
     # Some knots are even: residuals of what is not resolved say little of where it is.
     return np.asarray(density[where] + EVEN)
+
+
+def by_share(ends: FloatArray, places: FloatArray, squares: FloatArray) -> FloatArray:
+    """Return a density of knots that brings residuals of all intervals closer to each other.
+
+    The present density times a root of every interval's part of the sum of squares: where that is
+    the same everywhere, knots stay. Unlike :func:`by_residual` nothing is taken for granted of how
+    residuals fall, which they do not where a layer is not resolved, or to rounding.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n_intervals + 1,)
+        Breakpoints, from -1 to 1.
+    places, squares : ndarray of shape (n_points,)
+        Points, as many in every interval, and the squares of the residuals there.
+
+    Returns
+    -------
+    density : ndarray of shape (n_sites,)
+        At equal steps from -1 to 1.
+    """
+    widths, n_intervals = np.diff(ends), len(ends) - 1
+    interval = np.clip(np.searchsorted(ends, places, side="right") - 1, 0, n_intervals - 1)
+    counts = np.bincount(interval, minlength=n_intervals)
+    means = np.bincount(interval, squares, n_intervals) / np.maximum(counts, 1)
+    # Layers move, and splines reach over their neighbours.
+    wide = np.pad(means, 1, "edge")
+    means = np.maximum(np.maximum(wide[:-2], wide[2:]) * NEIGHBOURS, means)
+    shares = (means / max(means.max(), 1e-300) + LEAST_PART) ** POWER / widths
+    shares *= 1.0 / (shares @ widths)
+    sites = np.linspace(-1.0, 1.0, SITES_OF_RESIDUALS)
+    where = np.clip(np.searchsorted(ends, sites, side="right") - 1, 0, n_intervals - 1)
+    return np.asarray(shares[where] + EVEN_SHARE / 2.0)
 
 
 def by_bend(model: Model, domain: Domain, k: int, rng: np.random.Generator) -> FloatArray:

@@ -14,7 +14,6 @@ import numpy as np
 import sympy as sp
 
 from skkan._typing import FloatArray
-from skkan.network._network import Network
 from skkan.pde.problem._conditions import end_value, read_condition
 from skkan.pde.problem._domain import Domain
 from skkan.pde.problem._equations import Vocabulary
@@ -29,7 +28,10 @@ LEAST_SHARE = 1e-4
 # Of the terms of an equation: residuals below the first are good, below the second easily so.
 GOOD, EASY = 1e-3, 1e-5
 GOOD_ORDINARY, EASY_ORDINARY = 1e-8, 1e-10
+GOOD_TENSOR, EASY_TENSOR = 2e-5, 2e-6
 STEPS_DOWN, STEP_UP = 0.5, 1.5
+# Residuals of a slab that was cut, over those before, above which cuts do not help.
+HELPFUL = 0.6
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def march(
     vocabulary: Vocabulary,
     conditions: list[Any],
     solve: Callable[
-        [Domain, list[Any], Mapping[Any, Any], Network | None], tuple[Statement, Outcome]
+        [Domain, list[Any], Mapping[Any, Any], Model | None], tuple[Statement, Outcome]
     ],
+    *,
+    tensor: bool = False,
 ) -> tuple[Solution, list[Outcome]]:
     """Solve slab by slab.
 
@@ -93,7 +97,9 @@ def march(
     conditions : list of sympy.Eq
         As the user writes them.
     solve : callable
-        ``solve(domain, conditions, known, start)`` solves a slab, starting from a network.
+        ``solve(domain, conditions, known, start)`` solves a slab, starting from a model.
+    tensor : bool, default=False
+        Whether models are tensor splines, of which smaller residuals are asked.
 
     Returns
     -------
@@ -110,11 +116,14 @@ def march(
     position = start
     rng = np.random.default_rng(0)
     good, easy = (GOOD, EASY) if domain.n_variables > 1 else (GOOD_ORDINARY, EASY_ORDINARY)
+    if tensor:
+        good, easy = GOOD_TENSOR, EASY_TENSOR
+    kept: tuple[float, Outcome, float] | None = None
     while position < end - 1e-12 * whole:
         stop = end if position + 1.001 * step >= end else position + step
         slab = _between(domain, variable, position, stop)
         at_start, known = _start_conditions(initial, variable, vocabulary, models, position)
-        before = models[-1].network if models else None
+        before = models[-1] if models else None
         try:
             statement, outcome = solve(slab, [*at_start, *others], known, before)
         except KeyboardInterrupt:
@@ -130,9 +139,15 @@ def march(
         fresh = slab.interior(400, rng)
         sizes = residual_sizes(statement, Solution.of(outcome.model), fresh, outcome.constants)
         worst = max(own.share for own in sizes)
-        if not worst <= good and step > LEAST_SHARE * whole and not outcome.stopped:
+        if kept is not None and worst > HELPFUL * kept[0]:
+            # Shorter slabs are of no use: what is missing is along other variables.
+            worst, outcome, stop = kept
+            step *= 1.0 / STEPS_DOWN
+        elif not worst <= good and step > LEAST_SHARE * whole and not outcome.stopped:
+            kept = worst, outcome, stop
             step *= STEPS_DOWN
             continue
+        kept = None
         if not worst <= good and not outcome.stopped:
             warnings.warn(
                 f"Marching came to slabs of {step:.2g} at {vocabulary.variables[variable]} = "

@@ -28,6 +28,8 @@ class Options:
     law_arities: Arities = ()
     law_grid_size: int = 5
     separable: bool = False
+    tensor: bool = False
+    marching: int | None = None
 
 
 @dataclass

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
-from skkan.network._network import Network
 from skkan.network.derivatives._jets import JetOrders
 from skkan.pde.problem._domain import points_on_intervals
 from skkan.pde.problem._model import Model
@@ -27,6 +26,7 @@ from skkan.pde.training._options import Options, Outcome
 from skkan.pde.training._starts import multilinear_model, random_model
 from skkan.solvers._lm import minimize_lm
 from skkan.solvers._qr import RowSystem
+from skkan.solvers._sparse import SparseSystem
 from skkan.training._progress import Progress
 
 # Points of every equation, as a multiple of the parameters.
@@ -82,8 +82,8 @@ class Schedule:
     measurements : (ndarray, ndarray), optional
         Points and values of the unknowns there, shape (n_samples, n_unknowns), NaN where there
         are none.
-    start : Network, optional
-        A network to start from before any random ones.
+    start : Model, optional
+        One whose network to start from before any random ones.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class Schedule:
         progress: Progress,
         rng: np.random.Generator,
         measurements: tuple[FloatArray, FloatArray] | None = None,
-        start: Network | None = None,
+        start: Model | None = None,
     ) -> None:
         self.statement, self.options = statement, options
         self.progress, self.rng = progress, rng
@@ -138,6 +138,9 @@ class Schedule:
             if done or last or not model.separable:
                 with self.progress.phase(f"grid size {grid_size}") as phase:
                     model = self._on_grid(model, phase, last)
+        self._tell_unfinished(done)
+
+    def _tell_unfinished(self, done: bool) -> None:
         if not done:
             warnings.warn(
                 "The continuation did not reach its end: it stopped at "
@@ -158,7 +161,7 @@ class Schedule:
             # A state near the starting values is found first, and then the values of it.
             model.frozen = True
             if number == 0 and self._start is not None:
-                model.network = self._start.copy()
+                model.network = self._start.network.copy()
             if groups is None:
                 groups = self._groups(model)
                 self._check_values(model, groups)
@@ -262,12 +265,7 @@ class Schedule:
         curvatures = []
         for group in groups:
             group.weights = np.ones_like(group.weights)
-            total = np.zeros(len(group.weights))
-            for _, jacobian in group.rows(model, self.constants, want_jacobian=True):
-                own = jacobian[:, model.slices[0]]
-                squares = np.einsum("np,np->n", own, own)
-                total += squares.reshape(-1, len(total)).sum(axis=0)
-            curvatures.append(total)
+            curvatures.append(group.curvatures(model, self.constants))
         highest = max(float(curvatures[0].max()), 1e-300)
         measured = {id(own) for own in self._measured}
         for group, own in zip(groups, curvatures, strict=True):
@@ -440,6 +438,8 @@ class Schedule:
             return False
 
         system: Any = RowSystem(residuals) if rows else None
+        if model.tensor is not None:
+            system = SparseSystem(residuals)
         start = model.get_parameters()
         result = minimize_lm(
             residuals, start, max_iter, tol, watch, 1e-12 if rows else damping, system, SETTLED

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skkan._typing import FloatArray
 from skkan.network._network import Network
 from skkan.network._scaling import Scaling
 from skkan.network.functions._splines import uniform_breakpoints
@@ -58,21 +59,32 @@ def random_model(
     else:
         for layer in network.layers:
             layer.coef *= START_SCALES[(cycle + kind) % 2]
-    laws = tuple(_random_law(n, options, rng) for n in law_sizes(statement))
-    scalars = [
-        np.log(own) if positive else own
-        for own, positive in zip(options.starts, options.positive, strict=True)
-    ]
     return Model(
         domain.variables,
         network,
         inputs,
         statement.ansatz,
-        laws,
-        np.array(scalars, dtype=np.float64),
+        random_laws(statement, options, rng),
+        starting_numbers(options),
         options.positive,
         separable=options.separable,
     )
+
+
+def random_laws(
+    statement: Statement, options: Options, rng: np.random.Generator
+) -> tuple[Network, ...]:
+    """Return networks of the unknown functions."""
+    return tuple(_random_law(n, options, rng) for n in law_sizes(statement))
+
+
+def starting_numbers(options: Options) -> FloatArray:
+    """Return the numbers to start from, positive ones by their logarithm."""
+    scalars = [
+        np.log(own) if positive else own
+        for own, positive in zip(options.starts, options.positive, strict=True)
+    ]
+    return np.array(scalars, dtype=np.float64)
 
 
 def multilinear_model(model: Model, rng: np.random.Generator) -> Model:
