@@ -11,7 +11,6 @@ processor time on one thread, compilation included.
 import argparse
 import os
 import time
-import warnings
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -33,24 +32,10 @@ def relative(found: np.ndarray) -> float:
 
 
 def ours(seed: int) -> None:
-    from differential import PROBLEMS
-
-    from skkan.pde import KANSolver
+    from differential import PROBLEMS, solved
 
     for name in ("poisson", "poisson [2,5,1]"):
-        start = time.process_time()
-        problem = PROBLEMS[name]()
-        solver = KANSolver(
-            problem.equations,
-            problem.domain,
-            problem.conditions,
-            random_state=seed,
-            **problem.options,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            solver.fit()
-        seconds = time.process_time() - start
+        solver, seconds = solved(PROBLEMS[name](), seed)
         error = relative(solver.predict(test_points()[0]))
         print(f"skkan {name}, seed {seed}: error {error:.2e} in {seconds:.1f} s", flush=True)
 

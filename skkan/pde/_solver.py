@@ -39,6 +39,8 @@ from skkan.training._progress import CallbackSupportMixin, Progress
 
 # Residuals above this share of the equation's terms get a warning.
 LARGE_RESIDUAL = 1e-2
+# Solutions that are zero have residuals of rounding, whatever part of their terms that is.
+ROUNDING = 1e-14
 SYMBOLIC = ("equations", "domain", "conditions", "parameters", "continuation", "known", "inside")
 
 
@@ -69,13 +71,15 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     hidden_layer_sizes : int or array-like, default="auto"
         Hidden layers as for :class:`skkan.KANRegressor`. "auto" is ``()`` for one variable, the
         solution then being a spline, and ``(5,)`` for more.
-    n_products : int, optional
+    n_products : int or "all", optional
         Number of products of functions of one variable each, of which the unknowns are sums, in
         place of hidden layers: product nodes with a factor for every variable. They start from
-        sweeps in which the functions of one variable at a time are fitted.
+        sweeps in which the functions of one variable at a time are fitted. "all" is a coefficient
+        for every product of splines, on boxes of two or three variables: unknowns are linear in
+        them, and sharp solutions do not get stuck. `network_` has the products that they add up to.
     grid_size : int or array-like of int, default="auto"
         Numbers of grid intervals, from coarse to fine. "auto" is ``(10, 20, 40)`` for one variable
-        and ``(5, 10)`` for more.
+        and for all products, and ``(5, 10)`` else.
     degree : int, default=5
         Degree of the splines, larger than the order of the equations.
     exact_conditions : bool, default=False
@@ -88,6 +92,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     marching : str or sympy.Symbol, optional
         A variable along which to solve in slabs, each with a network of its own that starts where
         the one before has ended. Their lengths follow the residuals. For long or stiff evolutions.
+        Of all products, a slab has three intervals along this variable.
     inside : callable or sympy.Expr, optional
         The part of the box that is the domain: ``inside(X)`` returns booleans for points of shape
         (n_points, n_variables); an expression is negative inside.
@@ -100,7 +105,8 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         ``known[f](x, y)`` on arrays of shape (n_points,).
     n_points : int, optional
         Number of points of the equations. By default four times the number of parameters over that
-        of the equations, and 300 at least; with one variable, Gauss points of every interval.
+        of the equations, and 300 at least; with one variable, and for all products, Gauss points
+        of every interval.
     adaptive : bool, default=True
         Whether points go where the residual is large, and knots where the solution bends.
     function_hidden_layer_sizes : int or array-like, default=(3,)
@@ -164,7 +170,9 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
     The rows of conditions are weighed by the root of their curvature, the mean square of their
     derivatives by the coefficients, relative to that of the equations, where grids or points are
     new: on fine grids second derivatives outweigh values by the square of the number of intervals.
-    Measurements get a hundredth of such a weight, so that equations hold whatever the noise.
+    Measurements get a hundredth of such a weight, so that equations hold whatever the noise. With
+    all products, numbers are found by the unknowns that solve the equations for them, and
+    measurements weigh next to nothing in those.
 
     A keyboard interrupt ends the fit with a warning and leaves the best solution so far.
 
@@ -410,7 +418,9 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
             self.functions_[function] = Law(
                 str(function), model.laws[number], seen.min(axis=0), seen.max(axis=0)
             )
-        errors = standard_errors(model, outcome.groups, outcome.constants)
+        errors = outcome.errors
+        if errors is None:
+            errors = standard_errors(model, outcome.groups, outcome.constants)
         self.parameter_errors_ = dict(zip(symbols, map(float, errors), strict=True))
         self.n_parameters_ = solution.n_parameters
         self.points_ = outcome.points
@@ -423,7 +433,7 @@ class KANSolver(SolutionMixin, CallbackSupportMixin, BaseEstimator):
         self.residual_ = np.array([own.rms for own in sizes])
         self.relative_residual_ = np.array([own.share for own in sizes])
         for number, own in enumerate(sizes):
-            if not own.share <= LARGE_RESIDUAL:
+            if not (own.share <= LARGE_RESIDUAL or own.rms <= ROUNDING):
                 warnings.warn(
                     f"The residual of equation {number} stays large: {own.told(domain.variables)}. "
                     "Use finer grids, more hidden nodes or restarts, or continuation.",

@@ -20,8 +20,8 @@ from skkan.pde.problem._equations import (
     function_classes,
     residual_of,
 )
+from skkan.pde.problem._evaluation import Formula
 from skkan.pde.problem._model import Ansatz
-from skkan.pde.problem._residuals import Formula
 
 CORNER_TOLERANCE = 1e-8
 

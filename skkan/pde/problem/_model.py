@@ -284,7 +284,7 @@ class TensorFields(Fields):
         """Return the sum over the points of a weighted sum, by the coefficients."""
         columns, data = self.sparse({key: own[:, None] for key, own in weights.items()}, 1)
         size = self._n_unknowns * self._n_splines
-        return np.bincount(columns.ravel(), data.ravel(), size)
+        return np.asarray(np.bincount(columns.ravel(), data.ravel(), size), dtype=np.float64)
 
 
 @dataclass
@@ -414,9 +414,7 @@ class Model:
             law.set_parameters(own)
         self.scalars = parts[-1].copy()
 
-    def points(
-        self, X: FloatArray, indices: Iterable[MultiIndex]
-    ) -> PointSet | TensorPoints:
+    def points(self, X: FloatArray, indices: Iterable[MultiIndex]) -> PointSet | TensorPoints:
         """Prepare points, shape (n_points, n_variables), for some derivatives."""
         orders = JetOrders(indices, len(self.variables))
         jets = [own.jets(self.variables, X, orders) for own in self.ansatz]

@@ -26,8 +26,9 @@ from skkan.pde.problem._equations import (
     residual_of,
     vocabulary_of,
 )
+from skkan.pde.problem._evaluation import Formula
 from skkan.pde.problem._model import Ansatz
-from skkan.pde.problem._residuals import Formula, Group, IntegralGroup
+from skkan.pde.problem._residuals import Group, IntegralGroup
 
 INTEGRAL_POINTS = 400
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from skkan._typing import FloatArray
+from skkan.pde.problem._evaluation import Evaluation
 from skkan.pde.problem._model import Model
-from skkan.pde.problem._residuals import Evaluation, Group, Residuals
+from skkan.pde.problem._residuals import Group, Residuals
 from skkan.pde.problem._statement import Statement
 from skkan.pde.solution._solution import Solution
 

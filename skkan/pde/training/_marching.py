@@ -148,7 +148,7 @@ def march(
             step *= STEPS_DOWN
             continue
         kept = None
-        if not worst <= good and not outcome.stopped:
+        if not worst <= max(good, GOOD if tensor else good) and not outcome.stopped:
             warnings.warn(
                 f"Marching came to slabs of {step:.2g} at {vocabulary.variables[variable]} = "
                 f"{position:.4g} whose residuals are {100 * worst:.2g} % of the terms. Use finer "

@@ -56,6 +56,8 @@ class Outcome:
         Values of the constants at the end.
     stopped : bool
         Whether an interrupt or a callback has ended the fit.
+    errors : ndarray of shape (n_scalars,) or None
+        Standard errors of the numbers, where they are known already.
     """
 
     model: Model
@@ -67,3 +69,4 @@ class Outcome:
     groups: list[Any] = field(default_factory=list)
     constants: list[float] = field(default_factory=list)
     stopped: bool = False
+    errors: FloatArray | None = None

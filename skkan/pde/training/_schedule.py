@@ -91,6 +91,8 @@ class Schedule:
         What has been found so far.
     """
 
+    data_share = DATA_SHARE
+
     def __init__(
         self,
         statement: Statement,
@@ -271,7 +273,7 @@ class Schedule:
         for group, own in zip(groups, curvatures, strict=True):
             weights = np.sqrt(highest / np.maximum(own, highest * MAX_WEIGHT**-2))
             if id(group) in measured:
-                weights = weights * DATA_SHARE
+                weights = weights * self.data_share
             group.weights = weights
 
     def _follow(self, model: Model, groups: Sequence[Any], fresh: bool = False) -> None:

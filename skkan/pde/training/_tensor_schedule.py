@@ -18,6 +18,7 @@ from skkan.pde.problem._residuals import Group, IntegralGroup
 from skkan.pde.problem._tensor import Axis, Tensor
 from skkan.pde.solution._findings import residual_sizes
 from skkan.pde.solution._solution import Solution
+from skkan.pde.training._estimate import estimate
 from skkan.pde.training._grids import cut
 from skkan.pde.training._knots import by_share
 from skkan.pde.training._options import Outcome
@@ -30,6 +31,8 @@ SLAB_INTERVALS = 3
 COARSEST = 4
 DAMPING, LEAST_DAMPING, POLISH_ITER = 1e-7, 1e-13, 3
 TOL = 1e-2
+# Of measurements, as in the schedule of networks: tables could follow their noise.
+DATA_SHARE = 1e-4
 # Of the terms of the equations: finer grids, or other knots, are of no use below.
 ROUNDING = 1e-12
 RANDOM_SIZE = 0.5
@@ -38,7 +41,9 @@ RELAID, BETTER = 4, 0.7
 
 
 class TensorSchedule(Schedule):
-    """One fit of tensor splines; as :class:`Schedule`, but that `start` is a model."""
+    """One fit of tensor splines; as :class:`Schedule`, but that knots are those of `start`."""
+
+    data_share = DATA_SHARE
 
     def _solve(self) -> None:
         options = self.options
@@ -49,7 +54,7 @@ class TensorSchedule(Schedule):
         for level, grid_size in enumerate(sizes):
             last = level == len(sizes) - 1
             if level:
-                model = self._refined(model, grid_size, phase)
+                model = self._refined(model, grid_size)
             if not done:
                 with self.progress.phase(f"continuation on {grid_size} intervals") as phase:
                     model, done = self._follow_path(model, phase, last)
@@ -71,7 +76,7 @@ class TensorSchedule(Schedule):
         domain = statement.domain
         n_variables = domain.n_variables
         unit = np.linspace(-1.0, 1.0, grid_size + 1)
-        ends = [unit] * n_variables
+        ends: list[FloatArray] = [unit] * n_variables
         along = self.options.marching
         if along is not None:
             ends[along] = np.linspace(-1.0, 1.0, SLAB_INTERVALS + 1)
@@ -148,6 +153,7 @@ class TensorSchedule(Schedule):
 
     def _moved(self, model: Model, groups: list[Any]) -> list[Any]:
         """Return the groups as they are: points lie on lines."""
+        del model
         return groups
 
     def _follow(self, model: Model, groups: Sequence[Any], fresh: bool = False) -> None:
@@ -165,7 +171,7 @@ class TensorSchedule(Schedule):
             for k, axis in enumerate(model.tensor.axes)
         ]
 
-    def _refined(self, model: Model, grid_size: int, phase: Any) -> Model:
+    def _refined(self, model: Model, grid_size: int) -> Model:
         """Return the same on more intervals, most of them where residuals are large."""
         assert model.tensor is not None
         adaptive = self.options.adaptive
@@ -187,9 +193,7 @@ class TensorSchedule(Schedule):
                 zip(model.tensor.axes, self._wanted(model), strict=True)
             )
         ]
-        if all(
-            np.array_equal(a.ends, b) for a, b in zip(model.tensor.axes, ends, strict=True)
-        ):
+        if all(np.array_equal(a.ends, b) for a, b in zip(model.tensor.axes, ends, strict=True)):
             return model
         before, first = self._share(model, self.best.groups), self.best
         if before <= ROUNDING:
@@ -207,6 +211,20 @@ class TensorSchedule(Schedule):
     def _on_grid(self, model: Model, phase: Any, last: bool) -> Model:
         groups = self._groups(model)
         self._balance(model, groups)
+        if self._measured and len(model.scalars) and not model.laws:
+
+            def solved(own: Model) -> Model:
+                own.frozen = True
+                first = self._minimise(own, groups, self.options.max_iter, TOL, phase).model
+                last = self._minimise(
+                    first, groups, POLISH_ITER, TOL, phase, damping=LEAST_DAMPING
+                ).model
+                last.frozen = False
+                return last
+
+            model, errors = estimate(model, groups, self._measured, self.constants, solved)
+            self.best.model, self.best.errors = model, errors
+            return model
         max_iter = self.options.max_iter
         outcome = self._minimise(model, groups, max_iter, TOL, phase, damping=DAMPING)
         if last:
