@@ -119,6 +119,7 @@ def march(
     if tensor:
         good, easy = GOOD_TENSOR, EASY_TENSOR
     kept: tuple[float, Outcome, float] | None = None
+    told = GOOD if tensor else 0.0
     while position < end - 1e-12 * whole:
         stop = end if position + 1.001 * step >= end else position + step
         slab = _between(domain, variable, position, stop)
@@ -148,7 +149,9 @@ def march(
             step *= STEPS_DOWN
             continue
         kept = None
-        if not worst <= max(good, GOOD if tensor else good) and not outcome.stopped:
+        if not worst <= max(good, told) and not outcome.stopped:
+            # Once, and again where it is much worse.
+            told = 10.0 * worst
             warnings.warn(
                 f"Marching came to slabs of {step:.2g} at {vocabulary.variables[variable]} = "
                 f"{position:.4g} whose residuals are {100 * worst:.2g} % of the terms. Use finer "
