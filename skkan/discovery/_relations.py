@@ -267,9 +267,20 @@ class _Finder:
 
     def run(self) -> list[Relation]:
         if len(self.varied) > 1:
+            self._repeated()
             self._additive()
             self._general()
         return sorted(self.found, key=lambda own: -own.r2)
+
+    def _repeated(self) -> None:
+        """Add columns that are one of those before them, in whose place no other equation is."""
+        for place, target in enumerate(self.varied):
+            same = [
+                k for k in self.varied[:place] if np.array_equal(self.X[:, k], self.X[:, target])
+            ]
+            if same:
+                model, r2 = self._fitted(target, same[:1])
+                self._add_solved(target, same[:1], model, r2)
 
     def _additive(self) -> None:
         """Add the additive equations, the smallest groups first."""

@@ -1,9 +1,12 @@
+import gc
+
 import numpy as np
 import pytest
 import sympy
 
 from skkan.symbolic.division._division import Divider
 from skkan.symbolic.division._formulas import Division, is_explained
+from skkan.symbolic.division._separability import Splitter
 from skkan.symbolic.division._subproblem import Problem, is_white
 from skkan.symbolic.library._symbols import get_symbol, search_symbols
 
@@ -124,3 +127,12 @@ def test_quotients_that_come_close_are_not_certain():
         division = Division(X, y, share, search_symbols(), names)
         assert list(division.direct())
         assert division.certain is certain
+
+
+def test_forms_that_wait_do_not_hold_their_splines():
+    X = np.random.default_rng(0).uniform(1.0, 2.0, size=(120, 2))
+    problem = Problem((a, b), X, np.sin(X[:, 0] * X[:, 1]), np.full(120, 1 / 120), 1e-9)
+    forms = Divider(SYMBOLS)._mixed_forms(problem)
+    gc.collect()
+    assert len(forms) > 10
+    assert not any(isinstance(own, Splitter) for own in gc.get_objects())
