@@ -273,13 +273,14 @@ class ParametricFormula:
         exact: dict[int, Any] = {}
         formula, error = formula._without_redundancy((X, y, weight), error, rounding, exact)
         known = np.array([])
+        places = self._exponents_first()
         tried: set[tuple[int, float]] = set()
         for reach in (NEGLIGIBLE, *REACHES, NEGLIGIBLE):
             if reach == NEGLIGIBLE:
                 # What is known of a constant depends on those that have been made nice.
                 tried.clear()
                 known = formula._known(X, max(error, rounding), count, set(exact))
-            for place in range(len(self.constants)):
+            for place in places:
                 if place in exact:
                     continue
                 value = formula.values[place]
@@ -298,6 +299,14 @@ class ParametricFormula:
                         break
         table = {self.constants[place]: own for place, own in exact.items()}
         return formula._with_exact(table), error
+
+    def _exponents_first(self) -> list[int]:
+        """Return the places of constants: other nice ones would make exponents crooked."""
+        import sympy  # noqa: PLC0415
+
+        powers = self.expression.atoms(sympy.Pow)
+        exponents = set().union(*(own.exp.free_symbols for own in powers)) - set(self.inputs)
+        return sorted(range(len(self.constants)), key=lambda k: self.constants[k] not in exponents)
 
     def _held_still(
         self, held: set[int], place: int, value: float, samples: tuple[FloatArray, ...]

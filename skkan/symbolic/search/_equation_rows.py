@@ -22,6 +22,7 @@ Samples = tuple[FloatArray, FloatArray, FloatArray]
 # Constants of formulas with larger errors, as shares of the mean square, are known to few digits.
 INEXACT = 1e-16
 # Formulas whose constants are fitted anew, those that are taken apart, and samples for the fit.
+MAX_NUMERATOR = 6
 MAX_CONSTANTS, MAX_SIZE, MAX_TERMS, N_SAMPLES = 14, 120, 60, 2000
 LARGEST_INTEGER = 2**53
 # Digits of constants beyond the first of their standard errors.
@@ -190,6 +191,45 @@ def without_trifles(
         if rest and noise.mean_square(y, values[:, rest].sum(axis=1), share) <= limit:
             kept = rest
     return formula if len(kept) == len(terms) else sympy.Add(*(terms[k] for k in kept))
+
+
+def with_shorter_numerator(formula: Any, names: Sequence[str], X: FloatArray) -> list[Any]:
+    """Return a quotient without the smallest term of its numerator, or nothing.
+
+    ``a - b / (c + x)`` has one constant more than ``a x / (c + x)``, which noise does not tell from
+    it.
+
+    Parameters
+    ----------
+    formula : sympy.Expr
+        The formula.
+    names : sequence of str
+        Names of the columns.
+    X : ndarray of shape (n_samples, n_columns)
+        Samples, which tell which term is the smallest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sympy
+    >>> from skkan.symbolic.search._equation_rows import with_shorter_numerator
+    >>> x = sympy.Symbol("x")
+    >>> with_shorter_numerator(3.0 - 2.1 / (x + 0.699), ["x"], np.linspace(0.1, 4.0, 20)[:, None])
+    [3.0*x/(x + 0.699)]
+    """
+    import sympy  # noqa: PLC0415
+
+    below = [own for own in formula.atoms(sympy.Pow) if own.exp.is_negative and own.base.is_Add]
+    if not below or not formula.is_Add or tree_size(formula) > MAX_TERMS:
+        return []
+    # In decimals, so that SymPy does not look for common factors of exact numbers.
+    upper, lower = sympy.fraction(sympy.together(with_decimals(formula)))
+    terms = sympy.Add.make_args(sympy.expand(upper))
+    if not lower.free_symbols or not 1 < len(terms) <= MAX_NUMERATOR:
+        return []
+    sizes = [float(np.abs(function_of(own, names)(X)).mean()) for own in terms]
+    kept = [own for k, own in enumerate(terms) if k != int(np.argmin(sizes))]
+    return [sympy.Add(*kept) / lower]
 
 
 def _in_noise(formula: Any, names: Sequence[str], samples: Samples, noise: Noise) -> Any:

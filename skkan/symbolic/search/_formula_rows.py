@@ -14,7 +14,13 @@ from skkan.symbolic.division._formulas import MIN_ROWS, is_explained
 from skkan.symbolic.export._equation_table import COLUMNS, EquationTable, front
 from skkan.symbolic.search._description import CONVINCING, Noise
 from skkan.symbolic.search._end import MAX_ROWS, is_settled
-from skkan.symbolic.search._equation_rows import Samples, constant_row, function_of, tidied_row
+from skkan.symbolic.search._equation_rows import (
+    Samples,
+    constant_row,
+    function_of,
+    tidied_row,
+    with_shorter_numerator,
+)
 from skkan.symbolic.search._settings import SearchSettings, Shape
 
 ROUNDING, SMALLEST = 1e-9, 1e-300
@@ -74,8 +80,17 @@ class FormulaRows:
             # What has been found is worth a moment more.
             with watched(None):
                 row = tidied_row(formula, names, self.samples, shape, self.noise)
-            if math.isfinite(row["loss"]) and self._can_be_wrong(row["equation"]):
-                self.rows.append(row)
+                found = [row]
+                if row["loss"] > self.rounding:
+                    short = with_shorter_numerator(row["equation"], names, self.samples[0])
+                    found += [
+                        tidied_row(other, names, self.samples, shape, self.noise)
+                        for other in short
+                        if self._allows(other)
+                    ]
+            for row in found:
+                if math.isfinite(row["loss"]) and self._can_be_wrong(row["equation"]):
+                    self.rows.append(row)
 
     def warn_if_none(self) -> None:
         """Warn if units and conditions have left a constant only."""

@@ -207,11 +207,17 @@ class Search:
                 if division.certain:
                     return
         short = self.formulas.settled(N_DIRECT)
+        divided = False
         if may_be_relative(self.samples[1]):
+            if self.settings.divide and not short and self.samples[0].shape[1] == 1:
+                # Both kinds of noise have the same chance.
+                with self.progress.phase("division") as phase:
+                    self._divide(self._division(phase, self.samples[1]), phase)
+                divided = True
             with self.progress.phase("relative noise") as phase:
                 self._try_relative(phase, divide=self.settings.divide and not short)
             short = self.formulas.settled(N_DIRECT)
-        if self.settings.divide and not short:
+        if self.settings.divide and not short and not divided:
             with self.progress.phase("division") as phase:
                 self._divide(
                     self._division(phase, self.formulas.noise.target(self.samples[1])), phase
