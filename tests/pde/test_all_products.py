@@ -90,3 +90,21 @@ def test_all_products_need_a_box_of_two_or_three_variables():
             inside=x**2 + y**2 - 1,
             n_products="all",
         ).fit()
+
+
+def test_an_interrupted_fit_has_the_network_of_its_solution(monkeypatch):
+    from skkan.pde.training import _tensor_schedule  # noqa: PLC0415
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_tensor_schedule, "cut", interrupted)
+    conditions = [sp.Eq(u(0, x), sp.sin(x)), sp.Eq(u(t, 0), 0), sp.Eq(u(t, sp.pi), 0)]
+    solver = KANSolver(
+        HEAT, {t: (0, 1), x: (0, sp.pi)}, conditions, n_products="all", grid_size=(3, 6)
+    )
+    with pytest.warns(UserWarning, match="interrupted"):
+        solver.fit()
+    X = np.random.default_rng(0).uniform([0, 0], [1, np.pi], size=(50, 2))
+    assert np.ptp(solver.predict(X)) > 0.5
+    assert np.allclose(solver.network_(X)[:, 0], solver.predict(X), rtol=0, atol=1e-9)

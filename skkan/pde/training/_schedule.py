@@ -122,6 +122,7 @@ class Schedule:
             )
         except _Stopped:
             self.best.stopped = True
+        self.best.model.settle()
         return self.best
 
     def _solve(self) -> None:

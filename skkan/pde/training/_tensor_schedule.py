@@ -68,7 +68,6 @@ class TensorSchedule(Schedule):
             if done and self._share(model, self.best.groups) <= ROUNDING:
                 break
         self._tell_unfinished(done)
-        model.settle()
 
     def _first(self, grid_size: int, phase: Any) -> Model:
         """Return the model to start from: zero, random, or the state at the start of a slab."""
