@@ -26,7 +26,9 @@ from skkan.training.streams._widening import completed
 
 # In ranges of a column. Such rows lie on straight lines, whose slopes would have to be so small
 # that the functions between the samples before bend to them.
-FARTHEST = 1e8
+FARTHEST = 1e5
+# A fit to all samples anew leaves such rows out of the ranges of the columns.
+FARTHEST_OF_FIT = 1e8
 
 
 class AnalysedStreamMixin:
@@ -66,7 +68,8 @@ class AnalysedStreamMixin:
         stream = self._analysed_stream(loss)
         if stream is None:
             return False
-        check_reach(completed(self.network_.scaling, samples.X, samples.target), samples.X)
+        scaling = completed(self.network_.scaling, samples.X, samples.target)
+        check_reach(scaling, samples.X, FARTHEST_OF_FIT if stream.complete else FARTHEST)
         known = self._state.posterior
         analysed = isinstance(known, AnalysisPosterior)
         leaves = stream.grows_out(samples, self.network_.scaling)
@@ -139,15 +142,15 @@ class AnalysedStreamMixin:
         return network
 
 
-def check_reach(scaling: Scaling, X: FloatArray) -> None:
+def check_reach(scaling: Scaling, X: FloatArray, farthest: float = FARTHEST) -> None:
     """Raise an error for rows so far out that training on them would ruin what is known."""
     with np.errstate(over="ignore"):
         beyond = np.abs(scaling.inputs(X)).max(axis=0)
-    if beyond.max() > FARTHEST:
+    if beyond.max() > farthest:
         column = int(beyond.argmax())
         raise ValueError(
             f"X lies so far beyond the batches before that nothing can be learned from it: column "
-            f"{column} has values up to {np.abs(X[:, column]).max():.3g}, more than {FARTHEST:g} "
+            f"{column} has values up to {np.abs(X[:, column]).max():.3g}, more than {farthest:g} "
             "times the range that it had. Remove or clip the samples, or call fit to start anew."
         )
 
