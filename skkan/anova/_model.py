@@ -10,6 +10,7 @@ from itertools import combinations
 from math import comb, lgamma
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skkan._typing import FloatArray
 from skkan.anova._basis import Bases
@@ -197,13 +198,39 @@ class Fit:
 
         rough: dict[tuple[int, ...], float] = {}
         if order == 2:
-            rough = {k: z for k, z in left.rough_pairs().items() if options.allows(k)}
+            apart = _Levels.of(design, sample)
+            pairs = left.rough_pairs().items()
+            rough = {k: z for k, z in pairs if options.allows(k) and apart.cross(*k)}
         else:
             few = _part(left, TRIPLE_ROWS)
             candidates = [c for c in _triples(design, used) if options.allows(c)]
             rough = {c: few.rough(term_of(c)) for c in candidates}
         found = [left.exact(term) for term in map(term_of, promising(rough)) if term.size]
         return accepted(found, len(rough), FALSE_SHARE)
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Codes of the levels of columns without order, by column."""
+
+    codes: dict[int, NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, design: Design, sample: Block) -> "_Levels":
+        columns = enumerate(design.bases.columns)
+        levels = [j for j, own in columns if own.varies and not own.line.any()]
+        return cls({j: np.unique(sample.inputs[:, j], return_inverse=True)[1] for j in levels})
+
+    def cross(self, a: int, b: int) -> bool:
+        """Whether two columns have more cells together than their own effects can tell apart.
+
+        Models stand in makers: what both would have in common is an effect of the models.
+        """
+        if a not in self.codes or b not in self.codes:
+            return True
+        n_a, n_b = (int(self.codes[j].max()) + 1 for j in (a, b))
+        cells = np.unique(self.codes[a] * n_b + self.codes[b])
+        return len(cells) >= n_a + n_b
 
 
 def _triples(design: Design, used: list[int]) -> list[tuple[int, ...]]:
