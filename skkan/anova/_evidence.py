@@ -38,8 +38,9 @@ CONSTANT_VARIANCE = np.log(100.0)
 # Precisions of the priors of log theta, of the common factors, and of log tau around log theta.
 MAIN_PRECISION, SHARE_PRECISION, TIE = 0.1, 0.03, 0.3
 LOWEST, HIGHEST = -20.0, 6.0
-# Levels without order explain no more than there is to explain. Where some of them stand in others,
-# as models of makers do, nothing else bounds what is added to the ones and taken off the others.
+# All levels without order together explain no more than there is to explain. Where some of them
+# stand in others, as models of makers do, nothing else bounds what is added to the ones and taken
+# off the others.
 HIGHEST_OF_LEVELS = 0.0
 # Of a standardised target. Below that, rounding in the sums of squares takes over.
 LOWEST_NOISE = np.log(1e-10)
@@ -100,9 +101,10 @@ class Layout:
         if noise:
             # The target is standardised. Only levels have no straight line.
             levels = [not design.bases.columns[int(j)].line.any() for j in used]
-            highest[: 2 * d][np.tile(np.array(levels, dtype=bool), 2)] = HIGHEST_OF_LEVELS
             if any(levels):
-                highest[2 * d + 1 : 2 * d + 3] = HIGHEST_OF_LEVELS
+                most = HIGHEST_OF_LEVELS - np.log(sum(levels))
+                highest[: 2 * d][np.tile(np.array(levels, dtype=bool), 2)] = most
+                highest[2 * d + 1 : 2 * d + 3] = most
         return cls(sizes, sums, fixed, free, highest, copies)
 
     @property

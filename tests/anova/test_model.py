@@ -74,3 +74,21 @@ def test_three_columns_that_interact_without_any_two_are_found():
     y = np.sign(X[:, 0] * X[:, 1] * X[:, 3]) + 0.1 * rng.normal(size=600)
     best, _ = fitted(X, y)
     assert (0, 1, 3) in [term.columns for term in best.design.terms]
+
+
+def test_levels_that_stand_in_others_are_not_tried_with_them():
+    rng = np.random.default_rng(0)
+    n = 600
+    model = rng.integers(0, 20, n)
+    maker, colour = model // 4, rng.integers(0, 4, n)
+    codes = np.column_stack([model, maker, colour])
+    sites = tuple(np.linspace(-1.0, 1.0, k) for k in (20, 5, 4))
+    inputs = np.column_stack([own[j] for own, j in zip(sites, codes.T, strict=True)])
+    effect = rng.normal(size=(20, 4))
+    y = rng.normal(size=20)[model] + effect[model, colour] + 0.1 * rng.normal(size=n)
+    data = TrainingData.unscaled(inputs, ((y - y.mean()) / y.std())[:, None], np.ones(n))
+    fit = Fit(data, Normal(data.total), Options(2, sites=sites), lambda _: None)
+    fit.start(data.sample())
+    found = [one.term.columns for one in fit.tested(2, data.sample())]
+    assert (0, 2) in found
+    assert (0, 1) not in found
