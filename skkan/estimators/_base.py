@@ -404,9 +404,9 @@ class BaseKAN(
         problem, result = self._result(problem, progress, rng, start, streaming)
         self.network_ = network = result.network.with_inputs(back)
         # Functions that bend one way go on doing so beyond the data.
-        bounded = self._is_free(streaming) and not (shapes is not None and shapes.bent)
-        if self.extrapolation != "auto" or bounded:
-            network.layers[0] = network.layers[0].extrapolating(self.extrapolation != "linear")
+        straight = self.extrapolation == "linear" or (shapes is not None and bool(shapes.bent))
+        if straight or self.extrapolation == "constant" or self._is_free(streaming):
+            network.layers[0] = network.layers[0].extrapolating(clamped=not straight)
         activity = network_activity(result.network, data, settings.n_jobs)
         posterior = posterior_of(problem, result, order)
         self._state = FittedState(
@@ -468,9 +468,6 @@ class BaseKAN(
             result = constrained_result(problem, result, shapes)
         if sites and not result.analysed:
             settle_unknown(result.network, sites, problem.data.sample())
-        if shapes is not None and shapes.bent:
-            first = result.network.layers[0]
-            result.network.layers[0] = first.extrapolating(clamped=False)
         return problem, result
 
     def _keeps_shape(self, data: Samples) -> bool:
