@@ -57,6 +57,8 @@ MAX_HALVINGS = 8
 CHANCE = 2.0
 # Samples.
 HELD = 100.0
+# By how much the loss that is expected may grow with a batch.
+MOST_GROWN = 2.0
 # Of a constant of a symbolic edge; the square of what is held beside it is representable.
 SMALLEST = 1e-100
 # Of the largest entry of the Gauss-Newton matrix.
@@ -253,7 +255,11 @@ def learn(
         parameters = _as_far_as_true(truth, start, parameters)
     trained = _with_parameters(network, parameters)
     state = State(trained, objective.penalty, training.smoothing, objective.value(parameters))
-    return state, training.expected
+    expected = training.expected
+    if past.expected is not None and expected is not None:
+        # A network that an edit has spoiled is not what is expected from then on.
+        expected = min(expected, MOST_GROWN * past.expected)
+    return state, expected
 
 
 def _constant_precision(network: Network) -> FloatArray:
