@@ -116,7 +116,9 @@ def _for_new_samples(problem: Problem, result: TrainingResult) -> TrainingResult
     network = result.network
     X = network.scaling.given_inputs(sample.inputs)
     deviations = posterior.deviations(network, X, include_noise=False)
-    variance = (deviations / network.scaling.output_scale) ** 2
+    # The scale of a target that does not vary is zero.
+    scale = network.scaling.output_scale
+    variance = (deviations / np.where(scale > 0.0, scale, 1.0)) ** 2
     weight = problem.data.total * sample.weight / sample.weight.sum()
 
     def left_out(inputs: FloatArray) -> FloatArray:

@@ -46,6 +46,16 @@ def test_outliers_do_not_shift_a_robust_fit(loss):
     assert np.std(after - curve(X)) < 0.3 * NOISE
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True, "max_cache_bytes": 0}])
+def test_targets_that_do_not_vary_are_learned(loss, options):
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    quantile = 0.8 if loss == "quantile" else None
+    model = KANRegressor(loss=loss, quantile=quantile, random_state=0, **options)
+    np.testing.assert_allclose(model.fit(X, np.full(12, 3.0)).predict(X), 3.0, rtol=1e-6)
+
+
 @pytest.mark.parametrize("quantile", [0.1, 0.8])
 def test_default_quantiles_cover_their_share_of_new_targets(quantile):
     shares = []
