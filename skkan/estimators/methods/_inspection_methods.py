@@ -375,7 +375,8 @@ class InspectionMixin:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If parameters or data cannot be used, or do not match those of `fit`.
+            If parameters or data cannot be used, or do not match those of `fit`. No column may lie
+            more than 1e5 times its range in the previous fit away from it.
         TypeError
             If `X` is sparse.
 
