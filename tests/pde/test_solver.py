@@ -208,6 +208,18 @@ def test_large_residuals_are_announced():
         KANSolver(equation, {x: (0, 1)}, sp.Eq(u(0), 0), grid_size=3).fit()
 
 
+@pytest.mark.parametrize(("square", "announced"), [(1e-15, False), (1e-13, True)])
+def test_residuals_of_rounding_are_not_announced(square, announced):
+    # No real solution either, so that the residual is most of the terms whatever its size.
+    equation = sp.Eq(u(x).diff(x) ** 2, -square)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        solver = KANSolver(equation, {x: (0, 1)}, sp.Eq(u(0), 0), grid_size=3).fit()
+    assert solver.relative_residual_[0] > 0.1
+    assert (solver.residual_[0] > 1e-14) == announced
+    assert any("stays large" in str(own.message) for own in caught) == announced
+
+
 LAPLACE = u(x, y).diff(x, 2) + u(x, y).diff(y, 2)
 k = sp.Symbol("k")
 SCALED = {"equations": k * LAPLACE - 1}
